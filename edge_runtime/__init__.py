@@ -1,0 +1,3 @@
+"""Search, quantize, compile and measure neural networks for microcontrollers."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,105 @@
+"""The rules every graph obeys, checked after each import and each pass."""
+
+from __future__ import annotations
+
+import math
+
+from edge_runtime.errors import GraphError, ModelError, Problem
+from edge_runtime.graph.graph import Graph, Node
+from edge_runtime.graph.tensor import Kind, Tensor
+
+
+def verify(graph: Graph) -> Graph:
+    """Return `graph` unchanged, or raise GraphError or ModelError naming all that is wrong.
+
+    GraphError: the structure is broken (a bug of a pass). ModelError: nodes that are well formed
+    but not legal, as a user's model may have them; all of them are listed.
+    """
+    broken = _structure(graph)
+    if broken:
+        raise GraphError("\n".join([f"graph {graph.name} is malformed:", *broken]))
+    problems = [
+        *(
+            Problem(tensor.name, "tensor", text)
+            for tensor in graph.tensors.values()
+            for text in _tensor_problems(tensor)
+        ),
+        *(problem for node in graph.nodes for problem in node_problems(graph, node)),
+    ]
+    if problems:
+        raise ModelError(
+            f"model {graph.name} cannot be compiled; {len(problems)} problem(s):",
+            hint="change these nodes in the model, then export it again",
+            problems=problems,
+        )
+    return graph
+
+
+def node_problems(graph: Graph, node: Node) -> list[Problem]:
+    """Why `node` is not legal; empty if it is."""
+    inputs, output = graph.node_inputs(node), graph.node_output(node)
+    fewest, most = node.op.INPUTS
+    if not fewest <= len(inputs) <= most:
+        reasons = [f"{len(inputs)} inputs; allowed: {fewest} to {most}"]
+    else:
+        reasons = node.op.problems(inputs, output)
+        if not reasons:
+            expected = node.op.output_shape(inputs)
+            if expected != output.shape:
+                reasons = [f"output {output.name} has shape {output.shape}, not {expected}"]
+    return [Problem(node.name, node.op.NAME, reason) for reason in reasons]
+
+
+def _structure(graph: Graph) -> list[str]:
+    found = []
+    made = {t.name for t in graph.tensors.values() if t.kind is not Kind.ACTIVATION}
+    made.update(graph.inputs)
+    names: set[str] = set()
+    for name in (*graph.inputs, *graph.outputs):
+        if name not in graph.tensors:
+            found.append(f"  {name} is an input or output, but no tensor")
+        elif graph.tensors[name].kind is not Kind.ACTIVATION:
+            found.append(f"  {name} is an input or output, but of kind {graph.tensors[name].kind}")
+    for node in graph.nodes:
+        if node.name in names:
+            found.append(f"  two nodes are named {node.name}")
+        names.add(node.name)
+        for name in (*node.inputs, node.output):
+            if name not in graph.tensors:
+                found.append(f"  node {node.name} names {name}, which is no tensor")
+        found += [
+            f"  node {node.name} reads {name} before anything has made it"
+            for name in node.inputs
+            if name in graph.tensors and name not in made
+        ]
+        output = graph.tensors.get(node.output)
+        if output is not None and output.kind is not Kind.STATE and node.output in made:
+            found.append(f"  node {node.name} writes {node.output}, which is made elsewhere")
+        made.add(node.output)
+    found += [f"  output {name} is never made" for name in graph.outputs if name not in made]
+    return found
+
+
+def _tensor_problems(tensor: Tensor) -> list[str]:
+    found = []
+    if any(size < 1 for size in tensor.shape):
+        found.append(f"shape {tensor.shape} has a dimension that is dynamic or empty")
+    if (tensor.kind is Kind.CONSTANT) != (tensor.data is not None):
+        found.append(f"kind is {tensor.kind.value}, but data is {tensor.data is not None}")
+    if tensor.data is not None:
+        if tensor.data.shape != tensor.shape or tensor.data.dtype != tensor.dtype.numpy:
+            found.append(
+                f"data are {tensor.data.dtype}{tensor.data.shape}, not"
+                f" {tensor.dtype.value}{tensor.shape}"
+            )
+    quantization = tensor.quantization
+    if quantization is not None:
+        if not all(math.isfinite(scale) and scale > 0 for scale in quantization.scales):
+            bad = next(s for s in quantization.scales if not (math.isfinite(s) and s > 0))
+            found.append(f"scale {bad} is not a positive finite number")
+        if len(quantization.scales) != len(quantization.zero_points):
+            found.append("there are not as many zero points as scales")
+        low, high = tensor.dtype.range if not tensor.dtype.is_float else (0, 0)
+        if not all(low <= point <= high for point in quantization.zero_points):
+            found.append(f"a zero point is outside {low} ... {high}")
+    return found

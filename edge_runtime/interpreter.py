@@ -1,0 +1,71 @@
+"""The reference interpreter: what a graph means, bit for bit, in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from edge_runtime.errors import DataError
+from edge_runtime.graph import Array, Graph, Kind, Node, Tensor
+
+Observer = Callable[[Node, Array], None]
+
+
+class Interpreter:
+    """Runs a graph one inference at a time; state tensors live on between calls of `run`."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._state: dict[str, Array] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Put every state tensor back to its zero point."""
+        self._state = {
+            tensor.name: np.full(tensor.shape, _zero(tensor), tensor.dtype.numpy)
+            for tensor in self.graph.of_kind(Kind.STATE)
+        }
+
+    def run(self, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
+        """The outputs by name, for one array an input by name, of exactly its shape and type.
+
+        `observe` is called after each node with what it made. DataError: inputs do not fit.
+        """
+        values = dict(self._state)
+        for name in self.graph.inputs:
+            values[name] = check_input(self.graph.tensors[name], inputs)
+        for tensor in self.graph.of_kind(Kind.CONSTANT):
+            values[tensor.name] = tensor.values
+        for node in self.graph.nodes:
+            result = node.op.evaluate(
+                [values[name] for name in node.inputs],
+                self.graph.node_inputs(node),
+                self.graph.node_output(node),
+            )
+            values[node.output] = result
+            if node.output in self._state:
+                self._state[node.output] = result
+            if observe is not None:
+                observe(node, result)
+        return {name: values[name] for name in self.graph.outputs}
+
+
+def check_input(tensor: Tensor, arrays: Mapping[str, Array]) -> Array:
+    """The array for `tensor` out of `arrays`; DataError if missing, or of another shape or type."""
+    if tensor.name not in arrays:
+        raise DataError(
+            f"no array for input {tensor.name}; given: {', '.join(arrays) or 'none'}",
+            hint=f"give an array named {tensor.name}",
+        )
+    array = arrays[tensor.name]
+    if array.shape != tensor.shape or array.dtype != tensor.dtype.numpy:
+        raise DataError(
+            f"input {tensor.name} is {array.dtype}{array.shape}; the model takes"
+            f" {tensor.dtype.value}{tensor.shape}"
+        )
+    return array
+
+
+def _zero(tensor: Tensor) -> int:
+    return 0 if tensor.quantization is None else tensor.quantization.zero_point

@@ -1,0 +1,133 @@
+"""Fixed-point arithmetic, bit for bit as TensorFlow Lite Micro does it.
+
+The scheme is that of Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference" (2018), with gemmlowp's double rounding: a saturating rounding
+doubling high multiply, then a rounding right shift. Everything works on arrays of int64 that hold
+32-bit values, so that NumPy evaluates whole tensors at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Int64 = npt.NDArray[np.int64]
+
+INT32_MIN = -(1 << 31)
+INT32_MAX = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """A positive real factor as mantissa * 2**(shift - 31); the mantissa has 31 bits."""
+
+    mantissa: int
+    shift: int
+
+    @staticmethod
+    def of(real: float) -> Multiplier:
+        """The nearest representable factor; factors below 2**-32 become 0."""
+        if not math.isfinite(real) or real < 0:
+            raise ValueError(f"{real} is no factor that integers can be multiplied by")
+        if real == 0:
+            return Multiplier(0, 0)
+        fraction, shift = math.frexp(real)
+        mantissa = math.floor(fraction * (1 << 31) + 0.5)
+        if mantissa == 1 << 31:
+            mantissa, shift = mantissa // 2, shift + 1
+        if shift < -31:
+            return Multiplier(0, 0)
+        if shift > 30:
+            return Multiplier(INT32_MAX, 30)
+        return Multiplier(mantissa, shift)
+
+
+def wrap32(x: Int64) -> Int64:
+    """What a 32-bit register keeps of `x`."""
+    result: Int64 = ((x + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+    return result
+
+
+def doubling_high_multiply(a: Int64 | int, b: Int64 | int) -> Int64:
+    """round(a * b / 2**31), ties away from zero as gemmlowp does, saturating."""
+    left, right = np.asarray(a, np.int64), np.asarray(b, np.int64)
+    product = left * right
+    nudge = np.where(product >= 0, 1 << 30, 1 - (1 << 30))
+    total = product + nudge
+    result = np.where(total >= 0, total >> 31, -(-total >> 31))
+    overflow = (left == INT32_MIN) & (right == INT32_MIN)
+    return np.where(overflow, INT32_MAX, result)
+
+
+def rounding_shift_right(x: Int64, exponent: Int64 | int) -> Int64:
+    """round(x / 2**exponent), ties away from zero."""
+    shift = np.asarray(exponent, np.int64)
+    mask = (np.int64(1) << shift) - 1
+    threshold = (mask >> 1) + (x < 0)
+    result: Int64 = (x >> shift) + ((x & mask) > threshold)
+    return result
+
+
+def multiply(x: Int64, mantissa: Int64 | int, shift: Int64 | int) -> Int64:
+    """TFLite's MultiplyByQuantizedMultiplier with double rounding; arguments broadcast."""
+    exponent = np.asarray(shift, np.int64)
+    left, right = np.maximum(exponent, 0), np.maximum(-exponent, 0)
+    return rounding_shift_right(doubling_high_multiply(wrap32(x << left), mantissa), right)
+
+
+def saturating_shift_left(x: Int64, exponent: int) -> Int64:
+    """x * 2**exponent, clamped to 32 bits."""
+    return np.clip(x << exponent, INT32_MIN, INT32_MAX)
+
+
+def rounding_half_sum(a: Int64, b: Int64) -> Int64:
+    """(a + b) / 2, ties away from zero."""
+    total = a + b
+    sign = np.where(total >= 0, 1, -1)
+    halved = total + sign
+    return np.where(halved >= 0, halved >> 1, -(-halved >> 1))
+
+
+# Q0.31 constants of gemmlowp's exponential: exp(-1/8), 1/3, and exp(-2**k) for k = -2 ... 4.
+_EXP_MINUS_EIGHTH = 1895147668
+_ONE_THIRD = 715827883
+_EXP_MINUS_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+
+
+def exp_of_negative(a: Int64, integer_bits: int) -> Int64:
+    """exp(a) as Q0.31 for a <= 0 in Q(integer_bits).(31 - integer_bits), integer_bits <= 5."""
+    fraction_bits = 31 - integer_bits
+    quarter = 1 << (fraction_bits - 2)
+    residue = (a & (quarter - 1)) - quarter
+    # A fourth-order Taylor polynomial around -1/8 on [-1/4, 0).
+    x = saturating_shift_left(residue, integer_bits) + (1 << 28)
+    x2 = doubling_high_multiply(x, x)
+    x3 = doubling_high_multiply(x2, x)
+    x4_quarter = rounding_shift_right(doubling_high_multiply(x2, x2), 2)
+    tail = rounding_shift_right(doubling_high_multiply(x4_quarter + x3, _ONE_THIRD) + x2, 1)
+    result = _EXP_MINUS_EIGHTH + doubling_high_multiply(_EXP_MINUS_EIGHTH, x + tail)
+    remainder = residue - a
+    for power, factor in zip(range(-2, integer_bits), _EXP_MINUS_POWERS, strict=False):
+        bit = remainder & (1 << (fraction_bits + power))
+        result = np.where(bit != 0, doubling_high_multiply(result, factor), result)
+    return np.where(a == 0, INT32_MAX, result)
+
+
+def reciprocal_of_one_plus(a: Int64) -> Int64:
+    """1 / (1 + a) as Q0.31 for a in [0, 1) as Q0.31: three Newton steps from 48/17 - 32/17 d."""
+    half_denominator = rounding_half_sum(a, np.asarray(INT32_MAX, np.int64))
+    x = 1515870810 + doubling_high_multiply(half_denominator, -1010580540)
+    for _ in range(3):
+        error = (1 << 29) - doubling_high_multiply(half_denominator, x)
+        x = x + saturating_shift_left(doubling_high_multiply(x, error), 2)
+    return saturating_shift_left(x, 1)
+
+
+def reciprocal(x: Int64, integer_digits: int) -> tuple[Int64, Int64]:
+    """1 / x as (mantissa in Q0.31, bits over unit) for positive x of `integer_digits` digits."""
+    leading_zeros = 31 - np.floor(np.log2(x.astype(np.float64))).astype(np.int64)
+    mantissa = reciprocal_of_one_plus((x << leading_zeros) - (1 << 31))
+    return mantissa, integer_digits - leading_zeros

@@ -1,0 +1,1 @@
+"""The C sources: kernels, runtime and ports, as files of this package."""
