@@ -80,7 +80,7 @@ def multiply(x: Int64, mantissa: Int64 | int, shift: Int64 | int) -> Int64:
 
 def saturating_shift_left(x: Int64, exponent: int) -> Int64:
     """x * 2**exponent, clamped to 32 bits."""
-    return np.clip(x << exponent, INT32_MIN, INT32_MAX)
+    return np.asarray(np.clip(x << exponent, INT32_MIN, INT32_MAX), np.int64)
 
 
 def rounding_half_sum(a: Int64, b: Int64) -> Int64:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Shape = tuple[int, ...]
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 class DType(enum.Enum):
@@ -102,7 +103,7 @@ class Quantization:
         ratio = np.clip(ratio.astype(np.float64), -(2.0**40), 2.0**40)
         rounded = np.trunc(ratio + np.copysign(0.5, ratio))
         stored = rounded + self._broadcast(self.zero_points, real.ndim, np.float64)
-        return np.clip(stored, *dtype.range).astype(dtype.numpy)
+        return np.asarray(np.clip(stored, *dtype.range), dtype.numpy)
 
     def dequantize(self, stored: Array) -> npt.NDArray[np.float32]:
         """The real values that stored ones stand for, as float32."""

@@ -86,12 +86,9 @@ def _tensor_problems(tensor: Tensor) -> list[str]:
         found.append(f"shape {tensor.shape} has a dimension that is dynamic or empty")
     if (tensor.kind is Kind.CONSTANT) != (tensor.data is not None):
         found.append(f"kind is {tensor.kind.value}, but data is {tensor.data is not None}")
-    if tensor.data is not None:
-        if tensor.data.shape != tensor.shape or tensor.data.dtype != tensor.dtype.numpy:
-            found.append(
-                f"data are {tensor.data.dtype}{tensor.data.shape}, not"
-                f" {tensor.dtype.value}{tensor.shape}"
-            )
+    data = tensor.data
+    if data is not None and (data.shape, data.dtype) != (tensor.shape, tensor.dtype.numpy):
+        found.append(f"data are {data.dtype}{data.shape}, not {tensor.dtype.value}{tensor.shape}")
     quantization = tensor.quantization
     if quantization is not None:
         if not all(math.isfinite(scale) and scale > 0 for scale in quantization.scales):

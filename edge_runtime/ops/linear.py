@@ -105,7 +105,7 @@ class Linear(Op):
 
 @dataclass(frozen=True)
 class Conv2D(Linear):
-    """Two-dimensional convolution: NHWC input, OHWI weights; groups where I divides C."""
+    """Two-dimensional convolution: NHWC input, OHWI weights, I being the input's channels."""
 
     NAME = "CONV_2D"
     INPUTS = (2, 3)
@@ -125,7 +125,7 @@ class Conv2D(Linear):
         if image.shape[3] != weights.shape[3]:
             found.append(
                 f"weights {weights.name} have {weights.shape[3]} input channels, the input has"
-                f" {image.shape[3]}; allowed: the same number (grouped convolution is not supported)"
+                f" {image.shape[3]}; allowed: the same number (there are no groups yet)"
             )
         return found
 

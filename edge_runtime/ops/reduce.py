@@ -71,9 +71,9 @@ class AveragePool2D(Pool2D):
         inside = np.ones((1, *image.shape[1:3], 1), np.int64)
         count = windows(inside, self.kernel, self.window, 0).sum((3, 4))
         if image.dtype.kind == "f":
-            return total / count
+            return np.asarray(total / count)
         halved = np.abs(total) + count // 2
-        return np.sign(total) * (halved // count)
+        return np.asarray(np.sign(total) * (halved // count))
 
 
 @dataclass(frozen=True)
