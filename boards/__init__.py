@@ -1,1 +1,27 @@
+"""The boards: what each one has, as strict data with the document behind every figure."""
 
+from edge_runtime.boards.board import (
+    CORES,
+    Board,
+    Clock,
+    Core,
+    Emulation,
+    PlatformIO,
+    Region,
+    Uart,
+)
+from edge_runtime.boards.loader import board_names, load_board, parse_board
+
+__all__ = [
+    "CORES",
+    "Board",
+    "Clock",
+    "Core",
+    "Emulation",
+    "PlatformIO",
+    "Region",
+    "Uart",
+    "board_names",
+    "load_board",
+    "parse_board",
+]
