@@ -1,5 +1,21 @@
 """The kernels: one list that says where each may be used, and what it asks for."""
 
+from edge_runtime.kernels.catalog import KERNELS
 from edge_runtime.kernels.kernel import Choice, Demand, Kernel, Site
+from edge_runtime.kernels.parameters import Struct, operands, parameters
+from edge_runtime.kernels.selection import choose, choose_one, kernel_folder, sources
 
-__all__ = ["Choice", "Demand", "Kernel", "Site"]
+__all__ = [
+    "KERNELS",
+    "Choice",
+    "Demand",
+    "Kernel",
+    "Site",
+    "Struct",
+    "choose",
+    "choose_one",
+    "kernel_folder",
+    "operands",
+    "parameters",
+    "sources",
+]

@@ -26,22 +26,23 @@ class Site:
 class Demand:
     """What a kernel asks for at one site, and how it wants its constants.
 
-    `scratch_bytes` are needed while it runs. `in_place` is the index of the input over whose
-    buffer, from its start, the output may be written, or None. `constants` are the arrays it
-    reads, by the field of its parameter struct.
+    `scratch_bytes` are needed while it runs. `in_place` holds the indices of the inputs over whose
+    buffer, from its start, the output may be written: any one of them. `constants` are the arrays
+    it reads, by the field of its parameter struct.
     """
 
     scratch_bytes: int = 0
-    in_place: int | None = None
+    in_place: tuple[int, ...] = ()
     constants: dict[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One C function.
+    """One C function, and the operation that it serves.
 
-    `refuses` gives the reason why it cannot serve a site, or None where it can; only then is
-    `demand` called. `reason` is the text that reports show for having chosen it.
+    `source` is its file, relative to firmware/kernels. `reason` says in a few words how it works.
+    `refuses` tells what it cannot do at a site ("a channel multiplier of 8"), or None where it can
+    serve it; only then is `demand` called.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """The operations: what each computes, requires and costs."""
 
 from edge_runtime.ops.elementwise import Add, AddScaling, Dequantize, Quantize, Reshape
+from edge_runtime.ops.layout import Pad, Transpose
 from edge_runtime.ops.linear import Conv2D, DepthwiseConv2D, FullyConnected, Linear
 from edge_runtime.ops.reduce import (
     AveragePool2D,
@@ -22,9 +23,11 @@ __all__ = [
     "Linear",
     "MaxPool2D",
     "Mean",
+    "Pad",
     "Pool2D",
     "Quantize",
     "Reshape",
     "Softmax",
     "SoftmaxScaling",
+    "Transpose",
 ]

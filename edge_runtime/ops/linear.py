@@ -190,7 +190,9 @@ class DepthwiseConv2D(Linear):
         patches = windows(image, (height, width), self.window, fill)
         for row in range(height):
             for column in range(width):
-                taps = np.repeat(patches[:, :, :, row, column], multiplier, axis=-1)
+                taps = patches[:, :, :, row, column]
+                if multiplier > 1:
+                    taps = np.repeat(taps, multiplier, axis=-1)
                 total = total + taps * weights[0, row, column]
         return np.asarray(total)
 

@@ -105,6 +105,13 @@ typedef struct {
     int32_t zero;
 } er_dequantize_s8;
 
+/* Dimensions in another order: `shape` is the output's, with leading ones; `stride` is the step
+ * through the input along each dimension of the output. */
+typedef struct {
+    uint32_t shape[4];
+    uint32_t stride[4];
+} er_transpose;
+
 /* Portable C99: every core. */
 void er_conv_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_depthwise_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
@@ -124,6 +131,8 @@ void er_requantize_s8_ref(const er_requantize_s8 *p, const int8_t *input, int8_t
                           void *scratch);
 void er_dequantize_s8_ref(const er_dequantize_s8 *p, const int8_t *input, float *output,
                           void *scratch);
+void er_transpose_s8_ref(const er_transpose *p, const int8_t *input, int8_t *output, void *scratch);
+void er_transpose_f32_ref(const er_transpose *p, const float *input, float *output, void *scratch);
 
 /* Armv7E-M and Armv8-M with the DSP extension. */
 void er_conv_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);

@@ -1,0 +1,103 @@
+"""Windows as kernels see them: their sizes, and whether an output may overwrite its input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_runtime.graph import Window
+from edge_runtime.kernels.kernel import Site
+from edge_runtime.ops import Conv2D, DepthwiseConv2D, Pool2D
+
+LARGEST = 65535
+"""er_window holds its numbers in 16 bits."""
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """A window over one image, all lengths as (height, width)."""
+
+    image: tuple[int, int]
+    in_c: int
+    output: tuple[int, int]
+    out_c: int
+    kernel: tuple[int, int]
+    window: Window
+
+    @staticmethod
+    def of(site: Site) -> Sliding:
+        """The window of a convolution or pool."""
+        op, image, output = site.node.op, site.inputs[0].shape, site.output.shape
+        assert isinstance(op, Conv2D | DepthwiseConv2D | Pool2D)
+        kernel = op.kernel if isinstance(op, Pool2D) else site.inputs[1].shape[1:3]
+        return Sliding(
+            (image[1], image[2]),
+            image[3],
+            (output[1], output[2]),
+            output[3],
+            (kernel[0], kernel[1]),
+            op.window,
+        )
+
+    @property
+    def taps(self) -> int:
+        """How many elements of one channel lie below the kernel."""
+        return self.kernel[0] * self.kernel[1]
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How many rows and columns the kernel spans."""
+        dilation = self.window.dilation
+        return (
+            (self.kernel[0] - 1) * dilation[0] + 1,
+            (self.kernel[1] - 1) * dilation[1] + 1,
+        )
+
+    @property
+    def too_large(self) -> str | None:
+        """The number that er_window cannot hold, if any."""
+        numbers = (
+            *self.image,
+            self.in_c,
+            *self.output,
+            self.out_c,
+            *self.reach,
+            *self.window.stride,
+            *self.window.pad_before,
+        )
+        if max(numbers) <= LARGEST:
+            return None
+        return f"a window with the number {max(numbers)} (at most {LARGEST})"
+
+    def pixels_trail(self) -> bool:
+        """Whether a kernel that reads all of an output pixel, then writes it, may work in place.
+
+        Pixels are made in order. Writing pixel j must not touch what later pixels read, whose first
+        input pixel is that of their top left tap.
+        """
+        (stride_h, stride_w), (top, left) = self.window.stride, self.window.pad_before
+        return all(
+            (max(0, y * stride_h - top) * self.image[1] + max(0, x * stride_w - left)) * self.in_c
+            >= (y * self.output[1] + x) * self.out_c
+            for y in range(self.output[0])
+            for x in range(self.output[1])
+        )
+
+    def rows_trail(self) -> bool:
+        """Whether a kernel that works channel by channel, row by row, may work in place.
+
+        Before it writes row y it has copied all rows that reach up to it.
+        """
+        stride, top = self.window.stride[0], self.window.pad_before[0]
+        last = (self.output[0] - 1) * stride + self.reach[0] - top
+        needed = min(last, self.image[0])
+        for y in range(self.output[0]):
+            copied = min(max(0, y * stride + self.reach[0] - top), self.image[0])
+            if copied < needed and (y + 1) * self.output[1] > copied * self.image[1]:
+                return False
+        return True
+
+    def ring_bytes(self) -> int:
+        """The int16 ring of rows of er_depthwise_s8_dsp: outputs are made two at a time."""
+        last = (-(-self.output[1] // 2) * 2 - 1) * self.window.stride[1]
+        width = -(-(last + self.reach[1]) // 2) * 2
+        return self.reach[0] * width * 2

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the kernels for the DSP extension share. A word that holds two int16 is an er_pair, the
+ * first in the lower half.
+ *
+ * Unpacking four int8 in order gives the pairs (0, 2) and (1, 3), by one SXTB16 each. All vectors
+ * keep that order: "the pairs of a group".
+ */
+#ifndef ER_DSP_H
+#define ER_DSP_H
+
+#include <arm_acle.h>
+#include <stdint.h>
+
+#include "er_attributes.h"
+#include "er_fixed.h"
+
+typedef uint32_t er_pair;
+
+/* A word from an address that need not be aligned: one LDR on Armv7E-M and Armv8-M. */
+static inline uint32_t er_load(const void *from)
+{
+    uint32_t word;
+    __builtin_memcpy(&word, from, sizeof word);
+    return word;
+}
+
+/* Bytes 0 and 2, sign-extended. */
+static inline er_pair er_even(uint32_t bytes)
+{
+    return (er_pair)__sxtb16((int8x4_t)bytes);
+}
+
+/* Bytes 1 and 3, sign-extended. */
+static inline er_pair er_odd(uint32_t bytes)
+{
+    return (er_pair)__sxtb16((int8x4_t)(bytes >> 8 | bytes << 24));
+}
+
+/* Bytes 0 and 2, zero-extended. */
+static inline er_pair er_even_unsigned(uint32_t bytes)
+{
+    return bytes & 0x00ff00ff;
+}
+
+static inline er_pair er_pack(int32_t first, int32_t second)
+{
+    return ((uint32_t)first & 0xffff) | (uint32_t)second << 16;
+}
+
+/* `sum` plus both products; modulo 2^32, as SMLAD does not saturate. */
+static inline int32_t er_mac(er_pair a, er_pair b, int32_t sum)
+{
+    return __smlad((int16x2_t)a, (int16x2_t)b, sum);
+}
+
+/* `sum` plus the lower half of a times the upper half of b, and the reverse. */
+static inline int32_t er_mac_bt(er_pair a, er_pair b, int32_t sum)
+{
+    return __smlabt((int32_t)a, (int32_t)b, sum);
+}
+
+static inline int32_t er_mac_tb(er_pair a, er_pair b, int32_t sum)
+{
+    return __smlatb((int32_t)a, (int32_t)b, sum);
+}
+
+/* The 1 to 3 elements at the end of a vector, as a word with zeros after them. */
+static inline uint32_t er_load_tail(const int8_t *from, uint32_t count)
+{
+    uint32_t word = (uint8_t)from[0];
+    if (count > 1) {
+        word |= (uint32_t)(uint8_t)from[1] << 8;
+    }
+    if (count > 2) {
+        word |= (uint32_t)(uint8_t)from[2] << 16;
+    }
+    return word;
+}
+
+/* How sums of one channel become outputs. */
+typedef struct {
+    int32_t twice_mantissa; /* modulo 2^32 */
+    int32_t shift;          /* of er_multiplier */
+    int32_t halved;         /* the shift to the right, less one */
+} er_scaling;
+
+static inline er_scaling er_scaling_of(int32_t mantissa, int32_t shift)
+{
+    const er_scaling scaling = {er_shift_left(mantissa, 1), shift, ~shift};
+    return scaling;
+}
+
+/* What all channels of a layer share. */
+typedef struct {
+    int32_t twice_zero_and_one; /* 2 * zero point + 1 */
+    int32_t low, high;
+} er_range_s8;
+
+static inline er_range_s8 er_range_of(int32_t zero, int32_t low, int32_t high)
+{
+    const er_range_s8 range = {2 * zero + 1, low, high};
+    return range;
+}
+
+/* er_multiply, plus the zero point, saturated to int8, in five instructions; `halved` must be 1 or
+ * more.
+ *
+ * The mantissa m is 2^30 or more, so 2m is 2^32 + twice_mantissa, and the rounding doubling high
+ * multiply, floor((2m * sum + 2^31) / 2^32), is sum plus the rounded upper half of
+ * twice_mantissa * sum: one SMMLAR. Halves are rounded away from zero by taking 1 from negative
+ * numbers first. The zero point goes in, with the 1 for rounding, before the last bit is shifted
+ * out; that cannot overflow, as a bit was shifted out already. */
+static inline int32_t er_scale_quickly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
+{
+    const int64_t product = (int64_t)scaling.twice_mantissa * sum;
+    const int32_t high = er_wrapping_add(sum, (int32_t)((product + 0x80000000LL) >> 32));
+    const int32_t nudged = high + (high >> 31);
+    return __ssat(((nudged >> scaling.halved) + twice_zero_and_one) >> 1, 8);
+}
+
+/* The same for any scaling. */
+ER_NEVER_INLINE int32_t er_scale_slowly(int32_t sum, er_scaling scaling,
+                                        int32_t twice_zero_and_one)
+{
+    const int32_t mantissa = (int32_t)((uint32_t)scaling.twice_mantissa >> 1);
+    const int32_t scaled = er_multiply(sum, mantissa, scaling.shift);
+    return er_offset_and_clamp(scaled, twice_zero_and_one >> 1, INT8_MIN, INT8_MAX);
+}
+
+/* Whether er_scale_quickly serves. */
+static inline int er_is_quick(er_scaling scaling)
+{
+    return scaling.halved >= 1;
+}
+
+/* Whether int8 has numbers outside of the range. */
+static inline int er_is_partial(er_range_s8 range)
+{
+    return range.low > INT8_MIN || range.high < INT8_MAX;
+}
+
+static inline int32_t er_clamp(er_range_s8 range, int32_t value)
+{
+    const int32_t raised = value < range.low ? range.low : value;
+    return raised > range.high ? range.high : raised;
+}
+
+/* Turns `count` sums of one channel into outputs, in place. */
+ER_ALWAYS_INLINE void er_scale(er_range_s8 range, er_scaling scaling, int32_t count,
+                               int32_t *values)
+{
+    if (er_is_quick(scaling)) {
+        for (int32_t i = 0; i < count; i++) {
+            values[i] = er_scale_quickly(values[i], scaling, range.twice_zero_and_one);
+        }
+    } else {
+        for (int32_t i = 0; i < count; i++) {
+            values[i] = er_scale_slowly(values[i], scaling, range.twice_zero_and_one);
+        }
+    }
+    if (er_is_partial(range)) {
+        for (int32_t i = 0; i < count; i++) {
+            values[i] = er_clamp(range, values[i]);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,326 @@
+"""Running kernels by themselves: on the host under sanitizers, and on emulated cores.
+
+A Call is one kernel call with everything it touches. Both machines run a list of them and give what
+each wrote; both check that it wrote nothing else.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from elftools.elf.elffile import ELFFile
+from struct_layout import pack
+from unicorn import Uc, arm_const, unicorn_const
+
+from edge_runtime.boards import load_board
+from edge_runtime.cache import cached, digest
+from edge_runtime.device.toolchain import find_toolchain
+from edge_runtime.graph import Array
+from edge_runtime.kernels import KERNELS, Choice, Kernel, Site, Struct, kernel_folder, parameters
+
+HERE = Path(__file__).parent
+NULL = 0xFFFFFFFF
+_GUARD = b"\xa5" * 64
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: the parameters with the arrays they point to, operands, and what is written."""
+
+    kernel: Kernel
+    struct: Struct
+    constants: dict[str, Array]
+    operands: tuple[Array, ...]
+    output_bytes: int
+    scratch_bytes: int
+    over: int | None
+    """The operand in whose buffer the output goes, if any."""
+
+    @staticmethod
+    def of(site: Site, choice: Choice, operands: Sequence[Array], over: int | None = None) -> Call:
+        """The call that `choice` makes at `site`."""
+        return Call(
+            choice.kernel,
+            parameters(site, choice),
+            choice.demand.constants,
+            tuple(operands),
+            site.output.bytes,
+            choice.demand.scratch_bytes,
+            over,
+        )
+
+    def buffers(self) -> list[bytes]:
+        """Constants, operands, output and scratch, in this order; buffer 0 is the struct's."""
+        read = [
+            np.ascontiguousarray(a).tobytes() for a in (*self.constants.values(), *self.operands)
+        ]
+        if self.over is not None:
+            place = len(self.constants) + self.over
+            read[place] = read[place].ljust(self.output_bytes, b"\x5a")
+        made = [] if self.over is not None else [b"\x5a" * self.output_bytes]
+        scratch = [b"\xc3" * self.scratch_bytes] if self.scratch_bytes else []
+        return [*read, *made, *scratch]
+
+    def arguments(self) -> list[int]:
+        """The buffers of the arguments behind the parameters."""
+        first = 1 + len(self.constants)
+        operands = [first + i for i in range(len(self.operands))]
+        after = first + len(self.operands)
+        output = after if self.over is None else operands[self.over]
+        scratch = len(self.buffers()) if self.scratch_bytes else NULL
+        return [*operands, output, scratch]
+
+    def written(self, after: Sequence[bytes]) -> bytes:
+        """The output, of all buffers as they are after the call; the others must be unchanged."""
+        output, scratch = self.arguments()[-2:]
+        for index, (old, new) in enumerate(zip(self.buffers(), after, strict=True), 1):
+            assert index in (output, scratch) or old == new, f"buffer {index} was written"
+        return after[output - 1][: self.output_bytes]
+
+
+def sources(isa: str) -> list[Path]:
+    """The C files of one ISA."""
+    names = dict.fromkeys(kernel.source for kernel in KERNELS if kernel.isa == isa)
+    return [kernel_folder() / name for name in names]
+
+
+def _fingerprint(*folders: Path) -> str:
+    files = sorted(path for folder in folders for path in folder.rglob("*.[ch]"))
+    return digest(*(path.read_bytes() for path in files))
+
+
+class Host:
+    """The machine itself. Kernels run under the address and undefined-behaviour sanitizers."""
+
+    def __init__(self) -> None:
+        key = _fingerprint(kernel_folder(), HERE)
+        self._program = cached("kernel-tests", key, "driver", _build_host)
+
+    def run(self, calls: Sequence[Call]) -> list[bytes]:
+        """What each call wrote."""
+        with tempfile.TemporaryDirectory() as folder:
+            given, made = Path(folder) / "in", Path(folder) / "out"
+            given.write_bytes(b"".join([struct.pack("<I", len(calls)), *map(_record, calls)]))
+            command = [str(self._program), str(given), str(made)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr[-4000:]
+            data = made.read_bytes()
+        results, position = [], 0
+        for call in calls:
+            after = []
+            for buffer in call.buffers():
+                after.append(data[position : position + len(buffer)])
+                position += len(buffer)
+            results.append(call.written(after))
+        return results
+
+
+def _names() -> list[str]:
+    return list(dict.fromkeys(kernel.name for kernel in KERNELS))
+
+
+def _record(call: Call) -> bytes:
+    """A call in the form that host_driver.c reads."""
+    buffers = call.buffers()
+    numbers = {field: index for index, field in enumerate(call.constants, 1)}
+    blank = pack(call.struct, dict.fromkeys(call.constants, 0), 8)
+    fixes = [(_offset(call.struct, field), index) for field, index in numbers.items()]
+    arguments = call.arguments()
+    parts = [struct.pack("<II", _names().index(call.kernel.name), 1 + len(buffers))]
+    parts += [struct.pack("<I", len(buffer)) + buffer for buffer in (blank, *buffers)]
+    parts.append(struct.pack(f"<{1 + 2 * len(fixes)}I", len(fixes), *itertools.chain(*fixes)))
+    parts.append(struct.pack(f"<{1 + len(arguments)}I", len(arguments), *arguments))
+    return b"".join(parts)
+
+
+def _offset(value: Struct, field: str) -> int:
+    """Where the pointer `field` is on the host."""
+    marks = {name: 0 for name, content in value.fields if isinstance(content, str)}
+    data = pack(value, marks | {field: (1 << 64) - 1}, 8)
+    return data.index(b"\xff" * 8)
+
+
+def _build_host(program: Path) -> None:
+    names = _names()
+    binary = {kernel.name for kernel in KERNELS if kernel.op.INPUTS == (2, 2)}
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder)
+        wrappers = [f"{'BINARY' if name in binary else 'UNARY'}({name})\n" for name in names]
+        (made / "host_wrappers.h").write_text("".join(wrappers))
+        (made / "host_table.h").write_text("".join(f"run_{name},\n" for name in names))
+        compiler = shutil.which("cc")
+        # zig has the undefined-behaviour sanitizer, but no run-time library for the other.
+        command = [compiler] if compiler else [sys.executable, "-m", "ziglang", "cc"]
+        checks = "address,undefined" if compiler else "undefined"
+        subprocess.run(
+            [
+                *(*command, f"-fsanitize={checks}", "-fno-sanitize-recover=all"),
+                *("-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wconversion"),
+                *("-I", str(kernel_folder() / "include"), "-I", str(HERE / "shim"), "-I", folder),
+                *(str(HERE / "host_driver.c"), *map(str, sources("ref") + sources("dsp"))),
+                *("-o", str(program)),
+            ],
+            check=True,
+        )
+
+
+_CODE, _RAM = 0x0800_0000, 0x2000_0000
+_CODE_BYTES, _RAM_BYTES = 1 << 20, 1 << 24
+_STACK_BYTES = 4096
+_SCRIPT = f"""
+SECTIONS {{
+    .text {_CODE} : {{ *(.text*) *(.rodata*) }}
+    .data {_RAM} : {{ *(.data*) *(.bss*) *(COMMON) }}
+    /DISCARD/ : {{ *(.ARM.exidx*) *(.ARM.extab*) *(.comment*) }}
+}}
+ASSERT(SIZEOF(.data) == 0, "a kernel keeps data in RAM")
+"""
+_CORES = {
+    "rpi_pico": arm_const.UC_CPU_ARM_CORTEX_M0,
+    "nucleo_l4r5zi": arm_const.UC_CPU_ARM_CORTEX_M4,
+    "nucleo_f746zg": arm_const.UC_CPU_ARM_CORTEX_M7,
+    "nucleo_l552ze_q": arm_const.UC_CPU_ARM_CORTEX_M33,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a call wrote, and how many instructions it took (None where not counted)."""
+
+    output: bytes
+    instructions: int | None
+    stack_bytes: int
+
+
+class Core:
+    """An emulated core with all kernels of its ISAs in flash, called one at a time."""
+
+    def __init__(self, board: str, compiler: str = "zig") -> None:
+        self.isas = load_board(board).isas
+        elf = cached(
+            "kernel-tests",
+            digest(_fingerprint(kernel_folder()), _SCRIPT, board, find_toolchain(compiler).version),
+            f"{compiler}.elf",
+            lambda path: _build_core(board, compiler, path),
+        )
+        self._uc = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
+        self._uc.ctl_set_cpu_model(_CORES[board])
+        self._uc.mem_map(
+            _CODE, _CODE_BYTES, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC
+        )
+        self._uc.mem_map(_RAM, _RAM_BYTES, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE)
+        with elf.open("rb") as file:
+            image = ELFFile(file)
+            text = image.get_section_by_name(".text")
+            self._uc.mem_write(text["sh_addr"], text.data())
+            self.symbols = {
+                s.name: s["st_value"] for s in image.get_section_by_name(".symtab").iter_symbols()
+            }
+        self._end = _CODE + _CODE_BYTES - 4
+        self._blocks: dict[int, int] = {}
+        self._counts: dict[tuple[int, int], int] = {}
+
+    def run(self, call: Call, *, count: bool = False) -> Run:
+        """Run `call`, with guards round each buffer and below the stack."""
+        buffers = call.buffers()
+        addresses: list[int] = []
+        image = bytearray(b"\xa5" * _STACK_BYTES)
+        for buffer in buffers:
+            image += _GUARD
+            addresses.append(_RAM + len(image))
+            image += buffer.ljust(-(-len(buffer) // 4) * 4, b"\xa5")
+        pointers = dict(zip(call.constants, addresses, strict=False))
+        image += _GUARD
+        at = _RAM + len(image)
+        image += pack(call.struct, pointers, 4) + _GUARD
+        self._uc.mem_write(_RAM, bytes(image))
+        arguments = [0 if i == NULL else addresses[i - 1] for i in call.arguments()]
+        instructions = self._call(self.symbols[call.kernel.name], [at, *arguments], count)
+        after = self._uc.mem_read(_RAM, len(image))
+        place = _STACK_BYTES
+        results = []
+        for address, buffer in zip(addresses, buffers, strict=True):
+            assert bytes(after[place : address - _RAM]) == bytes(image[place : address - _RAM])
+            results.append(bytes(after[address - _RAM : address - _RAM + len(buffer)]))
+            place = address - _RAM + len(buffer)
+        assert bytes(after[place:]) == bytes(image[place:]), "written behind the last buffer"
+        free = next(i for i, byte in enumerate(after) if byte != 0xA5)
+        assert free > 64, "stack overflow"
+        return Run(call.written(results), instructions, _STACK_BYTES - free)
+
+    def _call(self, function: int, arguments: list[int], count: bool) -> int | None:
+        uc = self._uc
+        stack = _RAM + _STACK_BYTES - 8 * max(0, len(arguments) - 4)
+        for i, argument in enumerate(arguments):
+            if i < 4:
+                uc.reg_write(arm_const.UC_ARM_REG_R0 + i, argument)
+            else:
+                uc.mem_write(stack + 4 * (i - 4), argument.to_bytes(4, "little"))
+        uc.reg_write(arm_const.UC_ARM_REG_SP, stack)
+        uc.reg_write(arm_const.UC_ARM_REG_LR, self._end | 1)
+        self._counts.clear()
+        hook = uc.hook_add(unicorn_const.UC_HOOK_BLOCK, self._count_block) if count else None
+        uc.ctl_flush_tb()
+        try:
+            uc.emu_start(function | 1, self._end, timeout=120_000_000)
+        finally:
+            if hook is not None:
+                uc.hook_del(hook)
+        assert uc.reg_read(arm_const.UC_ARM_REG_PC) & ~1 == self._end, "did not return"
+        if not count:
+            return None
+        return sum(times * self._length(*block) for block, times in self._counts.items())
+
+    def _count_block(self, uc: Uc, address: int, size: int, _data: object) -> None:
+        self._counts[address, size] = self._counts.get((address, size), 0) + 1
+
+    @lru_cache  # noqa: B019
+    def _length(self, address: int, size: int) -> int:
+        """How many instructions a block has: those of 32 bits start with 0b11101 or more."""
+        code = struct.unpack(f"<{size // 2}H", self._uc.mem_read(address, size))
+        number = place = 0
+        while place < len(code):
+            place += 2 if code[place] >> 11 >= 0b11101 else 1
+            number += 1
+        return number
+
+
+def _build_core(board_name: str, compiler: str, elf: Path) -> None:
+    board = load_board(board_name)
+    toolchain = find_toolchain(compiler)
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "image.ld"
+        script.write_text(_SCRIPT)
+        flags = [*toolchain.compile_flags(board, "speed"), "-I", str(kernel_folder() / "include")]
+        objects = []
+        for source in itertools.chain.from_iterable(map(sources, board.isas)):
+            made = Path(folder) / f"{source.stem}.o"
+            toolchain.run([*flags, "-c", str(source), "-o", str(made)], what=f"compile {source}")
+            objects.append(str(made))
+        own = ["-nostdlib"] if compiler == "gcc" else []
+        kept = [f"-Wl,-u,{kernel.name}" for kernel in KERNELS if kernel.isa in board.isas]
+        toolchain.run(
+            [
+                *(*toolchain.core_flags(board), *own, f"-Wl,-T,{script}"),
+                *(
+                    "-Wl,-e,er_conv_s8_ref",
+                    "-Wl,--gc-sections",
+                    *dict.fromkeys(kept),
+                    *objects,
+                    *toolchain.libraries,
+                    "-o",
+                    str(elf),
+                ),
+            ],
+            what="link the kernels",
+        )

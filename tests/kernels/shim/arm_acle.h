@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The intrinsics of the DSP extension in plain C, so that kernels for it run on the host under
+ * sanitizers. Written from the Armv7-M Architecture Reference Manual's pseudocode.
+ */
+#ifndef SHIM_ARM_ACLE_H
+#define SHIM_ARM_ACLE_H
+
+#include <stdint.h>
+
+typedef uint32_t int8x4_t;
+typedef uint32_t int16x2_t;
+
+static inline int32_t shim_half(uint32_t word, uint32_t upper)
+{
+    return (int16_t)(uint16_t)(upper ? word >> 16 : word);
+}
+
+static inline int32_t shim_add(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
+static inline int16x2_t __sxtb16(int8x4_t bytes)
+{
+    const uint32_t low = ((bytes & 0xff) ^ 0x80) - 0x80;
+    const uint32_t high = ((bytes >> 16 & 0xff) ^ 0x80) - 0x80;
+    return (low & 0xffff) | high << 16;
+}
+
+static inline int32_t __smlad(int16x2_t a, int16x2_t b, int32_t sum)
+{
+    return shim_add(shim_add(sum, shim_half(a, 0) * shim_half(b, 0)),
+                    shim_half(a, 1) * shim_half(b, 1));
+}
+
+static inline int32_t __smlabt(int32_t a, int32_t b, int32_t sum)
+{
+    return shim_add(sum, shim_half((uint32_t)a, 0) * shim_half((uint32_t)b, 1));
+}
+
+static inline int32_t __smlatb(int32_t a, int32_t b, int32_t sum)
+{
+    return shim_add(sum, shim_half((uint32_t)a, 1) * shim_half((uint32_t)b, 0));
+}
+
+static inline int32_t shim_ssat(int32_t value, uint32_t bits)
+{
+    const int32_t most = (int32_t)((1u << (bits - 1)) - 1);
+    return value > most ? most : value < -most - 1 ? -most - 1 : value;
+}
+#define __ssat(value, bits) shim_ssat(value, bits)
+
+#endif
