@@ -18,14 +18,7 @@ def verify(graph: Graph) -> Graph:
     broken = _structure(graph)
     if broken:
         raise GraphError("\n".join([f"graph {graph.name} is malformed:", *broken]))
-    problems = [
-        *(
-            Problem(tensor.name, "tensor", text)
-            for tensor in graph.tensors.values()
-            for text in _tensor_problems(tensor)
-        ),
-        *(problem for node in graph.nodes for problem in node_problems(graph, node)),
-    ]
+    problems = problems_of(graph)
     if problems:
         raise ModelError(
             f"model {graph.name} cannot be compiled; {len(problems)} problem(s):",
@@ -33,6 +26,18 @@ def verify(graph: Graph) -> Graph:
             problems=problems,
         )
     return graph
+
+
+def problems_of(graph: Graph) -> list[Problem]:
+    """Why tensors and nodes of a graph of sound structure are not legal; empty if all are."""
+    return [
+        *(
+            Problem(tensor.name, "tensor", text)
+            for tensor in graph.tensors.values()
+            for text in _tensor_problems(tensor)
+        ),
+        *(problem for node in graph.nodes for problem in node_problems(graph, node)),
+    ]
 
 
 def node_problems(graph: Graph, node: Node) -> list[Problem]:

@@ -1,0 +1,19 @@
+"""Names that occur once."""
+
+from __future__ import annotations
+
+
+class UniqueNames:
+    """Gives each wanted name out once; later ones of the same name get a number behind."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def __call__(self, wanted: str) -> str:
+        """`wanted`, or the first of wanted_1, wanted_2 ... that is free."""
+        name, count = wanted, 0
+        while name in self._taken:
+            count += 1
+            name = f"{wanted}_{count}"
+        self._taken.add(name)
+        return name

@@ -1,0 +1,70 @@
+"""From the tensors of a .tflite file to those of a graph."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from edge_runtime.graph import Array, DType, Kind, Quantization, Tensor
+from edge_runtime.importers.tflite.file import FileTensor
+from edge_runtime.importers.unsupported import UnsupportedError
+
+_TYPES = {dtype.value: dtype for dtype in DType}
+
+
+def graph_tensor(name: str, tensor: FileTensor) -> Tensor:
+    """The tensor of a graph for one of a file; UnsupportedError if there can be none."""
+    if any(size == -1 for size in tensor.signature[1:]):
+        raise UnsupportedError(
+            f"shape {tensor.signature} is dynamic; allowed: fixed sizes, but for a batch of 1",
+            "give the model fixed input shapes before converting it",
+        )
+    if tensor.is_variable:
+        raise UnsupportedError("variable tensors, kept from call to call, are not supported")
+    quantization = _quantization(tensor)
+    if tensor.raw is None:
+        return Tensor(name, tensor.shape, _dtype(tensor), Kind.ACTIVATION, quantization)
+    return Tensor.constant(name, constant_values(tensor), quantization)
+
+
+def constant_values(tensor: FileTensor) -> Array:
+    """The data of a constant; UnsupportedError where they do not fit its shape and type."""
+    dtype = _dtype(tensor).numpy.newbyteorder("<")
+    needed = math.prod(tensor.shape) * dtype.itemsize
+    if min(tensor.shape, default=1) < 1 or tensor.raw is None or tensor.raw.size != needed:
+        held = 0 if tensor.raw is None else tensor.raw.size
+        raise UnsupportedError(
+            f"shape {tensor.shape} of {tensor.type} takes {needed} bytes, the file holds {held}"
+        )
+    values = np.frombuffer(tensor.raw.tobytes(), dtype).reshape(tensor.shape)
+    if not np.isfinite(values).all():
+        raise UnsupportedError("it holds values that are not finite")
+    return values
+
+
+def _dtype(tensor: FileTensor) -> DType:
+    if tensor.type not in _TYPES:
+        raise UnsupportedError(
+            f"type {tensor.type} is not supported; allowed: {', '.join(_TYPES)}",
+            "convert the model to int8 or float32",
+        )
+    return _TYPES[tensor.type]
+
+
+def _quantization(tensor: FileTensor) -> Quantization | None:
+    if not tensor.scales or _dtype(tensor).is_float:
+        return None
+    points = tensor.zero_points or (0,)
+    if len(points) == 1:
+        points = points * len(tensor.scales)
+    if len(points) != len(tensor.scales):
+        raise UnsupportedError(f"it has {len(tensor.scales)} scales, but {len(points)} zero points")
+    if len(tensor.scales) == 1:
+        return Quantization(tensor.scales, points)
+    sizes = dict(enumerate(tensor.shape))
+    if sizes.get(tensor.axis) != len(tensor.scales):
+        raise UnsupportedError(
+            f"it has {len(tensor.scales)} scales along dimension {tensor.axis} of {tensor.shape}"
+        )
+    return Quantization(tensor.scales, points, tensor.axis)

@@ -1,0 +1,20 @@
+"""Passes: functions from graph to graph that keep its meaning. Each verifies what it returns."""
+
+from edge_runtime.passes.affine import fold_affine
+from edge_runtime.passes.clamp import clamp, fuse_clamps
+from edge_runtime.passes.layout import absorb_transposes, merge_reshapes
+from edge_runtime.passes.pads import fold_pads
+from edge_runtime.passes.quantize import fuse_quantization
+from edge_runtime.passes.simplify import drop_unused, simplify
+
+__all__ = [
+    "absorb_transposes",
+    "clamp",
+    "drop_unused",
+    "fold_affine",
+    "fold_pads",
+    "fuse_clamps",
+    "fuse_quantization",
+    "merge_reshapes",
+    "simplify",
+]

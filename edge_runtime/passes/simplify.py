@@ -1,0 +1,34 @@
+"""All simplifications in the order in which each finds its work done by the one before."""
+
+from __future__ import annotations
+
+from edge_runtime.graph import Graph
+from edge_runtime.graph.verify import verify
+from edge_runtime.passes.affine import fold_affine
+from edge_runtime.passes.clamp import fuse_clamps
+from edge_runtime.passes.draft import Draft
+from edge_runtime.passes.layout import absorb_transposes, merge_reshapes
+from edge_runtime.passes.pads import fold_pads
+from edge_runtime.passes.quantize import fuse_quantization
+
+
+def drop_unused(graph: Graph) -> Graph:
+    """Without the nodes and tensors that no output and no state needs; inputs stay."""
+    return verify(Draft(graph).finish())
+
+
+def simplify(graph: Graph) -> Graph:
+    """The same function of the same inputs and outputs, in fewer nodes."""
+    for step in (
+        drop_unused,
+        merge_reshapes,
+        fuse_clamps,
+        fold_affine,
+        merge_reshapes,
+        fuse_quantization,
+        fold_pads,
+        absorb_transposes,
+        merge_reshapes,
+    ):
+        graph = step(graph)
+    return graph
