@@ -1,0 +1,80 @@
+"""The plan: the order of the nodes, and where every tensor and all scratch lies in one arena."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Bytes at an offset of the arena or of the state area, over the steps `first` to `last`.
+
+    Step i is the i-th node of the plan's order. Model inputs are there from step -1, before the
+    first node; model outputs until the step after the last node. Both ends are included.
+    """
+
+    offset: int
+    bytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class LiveTensor:
+    """A tensor alive at the peak."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The first step at which the most bytes are alive.
+
+    `bytes` counts what tensors share once, rounds each up to the alignment, and includes the
+    node's scratch. `node` is empty, and `op` is INPUTS, where it is before the first node.
+    """
+
+    step: int
+    node: str
+    op: str
+    tensors: tuple[LiveTensor, ...]
+    scratch_bytes: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where everything lies, and how good that is. All sizes and offsets in bytes.
+
+    Model inputs are written before step 0, and their bytes may serve others after their last use:
+    write all of them before every inference, after reading the outputs of the one before.
+    """
+
+    order: tuple[str, ...]
+    """Every node by name, in the order to run. A Reshape does nothing when its turn comes."""
+    placements: Mapping[str, Placement]
+    """Every tensor that lies in the arena, model inputs, outputs and views included."""
+    scratch: Mapping[str, Placement]
+    """By node name, for nodes that need any."""
+    state: Mapping[str, Placement]
+    """State tensors, and views of them, in an area of their own."""
+    aliases: Mapping[str, str]
+    """A tensor to the one whose bytes it starts on: what it is a view of (constants and state
+    included), or what it overwrites."""
+    arena_bytes: int
+    state_bytes: int
+    lower_bound: int
+    """No plan has a smaller arena than this."""
+    optimal: bool
+    """Whether it is proved that no order, overwriting and offsets give a smaller arena."""
+    peak: Peak
+    live_bytes: tuple[int, ...]
+    """Bytes alive during each node, scratch included."""
+    alignment: int
+
+    @property
+    def ram_bytes(self) -> int:
+        """All static RAM of the model: arena and state."""
+        return self.arena_bytes + self.state_bytes
