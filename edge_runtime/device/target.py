@@ -1,0 +1,156 @@
+"""Emulated boards: one way to run firmware on them, and the profile of a run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_runtime.boards import Board
+from edge_runtime.cycles import Tracer, cycle_model, instructions
+from edge_runtime.device.counter import FIRST_LAYER, OVERHEAD, Counter
+from edge_runtime.device.link import Fault, Identity, Link, NoAnswer
+from edge_runtime.device.symbols import load_image
+from edge_runtime.errors import DataError, EmulationError
+
+
+@dataclass(frozen=True)
+class LayerProfile:
+    """What one layer did: instructions counted, and the cycles that the core's model makes of them.
+
+    `index` is the layer's place in the model; -1 is what lies between the layers.
+    """
+
+    index: int
+    instructions: int
+    estimated_cycles: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The last inference, layer by layer; `overhead` is model_invoke itself."""
+
+    layers: tuple[LayerProfile, ...]
+    overhead: LayerProfile
+
+    @property
+    def instructions(self) -> int:
+        """Instructions of the whole inference."""
+        return sum(part.instructions for part in (*self.layers, self.overhead))
+
+    @property
+    def estimated_cycles(self) -> int:
+        """Estimated cycles of the whole inference."""
+        return sum(part.estimated_cycles for part in (*self.layers, self.overhead))
+
+
+class Target(ABC):
+    """A board in an emulator, running a firmware image. Use it in a `with` statement.
+
+    Args:
+        elf: the image.
+        board: the board it was built for.
+
+    Raises:
+        EmulationError: the image cannot be read, or does not fit the board.
+        BoardError: the board's core has no cycle model.
+    """
+
+    link: Link
+    counter: Counter
+
+    def __init__(self, elf: Path, board: Board) -> None:
+        self.board = board
+        self.image = load_image(elf)
+        self._model = cycle_model(board.core)
+        self._tracer = Tracer(self.image.read)
+        self._identity: Identity | None = None
+        self._ran = False
+
+    def identify(self) -> Identity:
+        """What the firmware says of itself; asked once."""
+        if self._identity is None:
+            self._identity = self.link.identify()
+        return self._identity
+
+    def reset(self) -> None:
+        """Put the model's state back to its start."""
+        self.link.reset()
+
+    def run(self, inputs: Sequence[bytes]) -> list[bytes]:
+        """One inference: the bytes of every input in, the bytes of every output out.
+
+        Raises:
+            DataError: the inputs are not those of the model.
+            EmulationError: the firmware faulted or hung.
+        """
+        identity = self.identify()
+        sizes = [len(data) for data in inputs]
+        if sizes != list(identity.inputs):
+            raise DataError(
+                f"the inputs have {sizes} bytes, the firmware takes {list(identity.inputs)}"
+            )
+        for index, data in enumerate(inputs):
+            self.link.write_input(index, data)
+        self.counter.clear()
+        self._invoke()
+        self._ran = True
+        return [self.link.read_output(i, size) for i, size in enumerate(identity.outputs)]
+
+    def stack_bytes(self) -> int:
+        """The most stack that the last inference used, in bytes."""
+        return self.link.stack_bytes()
+
+    def instructions(self) -> int:
+        """Instructions of the last inference."""
+        return self.profile().instructions
+
+    def profile(self) -> Profile:
+        """The last inference, layer by layer.
+
+        Raises:
+            EmulationError: there was none.
+        """
+        if not self._ran:
+            raise EmulationError("there is no profile before the first run")
+        layers = range(len(self.image.layers))
+        return Profile(
+            tuple(self._part(index, FIRST_LAYER + index) for index in layers),
+            self._part(-1, OVERHEAD),
+        )
+
+    def _part(self, index: int, bucket: int) -> LayerProfile:
+        lines = self._tracer.lines(self.counter.blocks(bucket))
+        return LayerProfile(index, instructions(lines), self._model.cycles(lines))
+
+    def _invoke(self) -> None:
+        try:
+            self.link.run()
+        except Fault as fault:
+            registers = fault.registers
+            raise EmulationError(
+                f"{self.image.where(registers.pc)} took a fault: {registers.reason}"
+            ) from fault
+        except NoAnswer as error:
+            where = self.image.where(self.counter.pc)
+            raise EmulationError(
+                f"no answer: it hangs in {where} ({self.counter.activity} was running)"
+            ) from error
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the emulation."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

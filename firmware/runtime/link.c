@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "link.h"
+
+#include "board.h"
+#include "frame.h"
+#include "model.h"
+#include "port.h"
+
+#define ANSWER 0x80u
+#define FAULT_KIND 0xFFu
+#define DATA_MAX (FRAME_BODY_MAX - 1u) /* behind the status */
+#define STACK_PAINT 0xA5A5C3C3u
+
+typedef struct {
+    const uint8_t *body;
+    uint32_t length;
+    uint8_t *data; /* of the answer */
+    uint32_t data_length;
+} exchange;
+
+extern uint32_t __stack_limit[];
+extern uint32_t __stack_top[];
+
+static bool clock_was_reached;
+static uint32_t stack_used;
+static uint8_t request[FRAME_BUFFER];
+static uint8_t reply[FRAME_MAX + FRAME_CRC];
+
+static inline uint32_t *stack_pointer(void)
+{
+    uint32_t *pointer;
+    __asm__ volatile("mov %0, sp" : "=r"(pointer));
+    return pointer;
+}
+
+/* Paints the stack below its own frame. No call may stand in the loop: `volatile` keeps compilers
+ * from making it one of memset. */
+__attribute__((noinline)) void link_run(void)
+{
+    volatile uint32_t *end = stack_pointer();
+    for (volatile uint32_t *word = __stack_limit; word < end; ++word) {
+        *word = STACK_PAINT;
+    }
+    model_invoke();
+}
+
+/* The stack pointer here is the one at link_run's entry, as the call passes nothing by the stack
+ * and is not the last thing done. */
+static uint8_t run(exchange *x)
+{
+    (void)x;
+    const uint32_t *entry = stack_pointer();
+    link_run();
+    const volatile uint32_t *word = __stack_limit;
+    while (word < entry && *word == STACK_PAINT) {
+        ++word;
+    }
+    stack_used = (uint32_t)((uintptr_t)entry - (uintptr_t)word);
+    return LINK_OK;
+}
+
+static void append(exchange *x, uint32_t count, uint32_t value)
+{
+    frame_store(x->data + x->data_length, count, value);
+    x->data_length += count;
+}
+
+static void append_name(exchange *x, const char *name, uint32_t room)
+{
+    for (uint32_t i = 0; i + 1 < room && name[i] != 0; ++i) {
+        append(x, 1, (uint8_t)name[i]);
+    }
+    append(x, 1, 0);
+}
+
+static uint8_t identify(exchange *x)
+{
+    const uint32_t fixed = 15u + 4u * (MODEL_INPUTS + MODEL_OUTPUTS) + (uint32_t)sizeof BOARD_NAME;
+    if (fixed >= DATA_MAX) {
+        return LINK_TOO_LONG;
+    }
+    append(x, 2, LINK_PROTOCOL);
+    append(x, 4, clock_was_reached ? BOARD_CLOCK_HZ : BOARD_FALLBACK_HZ);
+    append(x, 1, clock_was_reached);
+    append(x, 1, MODEL_INPUTS);
+    append(x, 1, MODEL_OUTPUTS);
+    append(x, 2, MODEL_LAYERS);
+    for (uint32_t i = 0; i < MODEL_INPUTS; ++i) {
+        append(x, 4, model_input_bytes(i));
+    }
+    for (uint32_t i = 0; i < MODEL_OUTPUTS; ++i) {
+        append(x, 4, model_output_bytes(i));
+    }
+    append(x, 4, (uint32_t)((uintptr_t)__stack_top - (uintptr_t)__stack_limit));
+    append_name(x, BOARD_NAME, (uint32_t)sizeof BOARD_NAME);
+    append_name(x, model_name(), DATA_MAX - x->data_length);
+    return LINK_OK;
+}
+
+static bool lies_within(uint32_t offset, uint32_t count, uint32_t size)
+{
+    return offset <= size && count <= size - offset;
+}
+
+static uint8_t write(exchange *x)
+{
+    if (x->length < 5 || x->body[0] >= MODEL_INPUTS) {
+        return LINK_BAD_ARGUMENT;
+    }
+    uint32_t offset = frame_load(x->body + 1, 4);
+    uint32_t count = x->length - 5;
+    if (!lies_within(offset, count, model_input_bytes(x->body[0]))) {
+        return LINK_BAD_ARGUMENT;
+    }
+    uint8_t *input = (uint8_t *)model_input(x->body[0]) + offset;
+    for (uint32_t i = 0; i < count; ++i) {
+        input[i] = x->body[5 + i];
+    }
+    return LINK_OK;
+}
+
+static uint8_t read(exchange *x)
+{
+    if (x->length != 7 || x->body[0] >= MODEL_OUTPUTS) {
+        return LINK_BAD_ARGUMENT;
+    }
+    uint32_t offset = frame_load(x->body + 1, 4);
+    uint32_t count = frame_load(x->body + 5, 2);
+    if (!lies_within(offset, count, model_output_bytes(x->body[0]))) {
+        return LINK_BAD_ARGUMENT;
+    }
+    if (count > DATA_MAX) {
+        return LINK_TOO_LONG;
+    }
+    const uint8_t *output = (const uint8_t *)model_output(x->body[0]) + offset;
+    for (uint32_t i = 0; i < count; ++i) {
+        append(x, 1, output[i]);
+    }
+    return LINK_OK;
+}
+
+static uint8_t answer(uint8_t kind, exchange *x)
+{
+    switch (kind) {
+    case LINK_IDENTIFY:
+        return identify(x);
+    case LINK_WRITE:
+        return write(x);
+    case LINK_RUN:
+        return run(x);
+    case LINK_READ:
+        return read(x);
+    case LINK_RESET:
+        model_reset();
+        return LINK_OK;
+    case LINK_STACK:
+        append(x, 4, stack_used);
+        return LINK_OK;
+    default:
+        return LINK_UNKNOWN_KIND;
+    }
+}
+
+void link_serve(bool clock_reached)
+{
+    uint8_t last_kind = 0;
+    uint8_t last_sequence = 0;
+    clock_was_reached = clock_reached;
+    for (;;) {
+        uint32_t length = frame_receive(request);
+        uint8_t kind = request[0];
+        uint8_t sequence = request[1];
+        bool repeated = kind == LINK_RUN && last_kind == kind && last_sequence == sequence;
+        exchange x = {request + FRAME_HEAD, length - FRAME_HEAD, reply + FRAME_HEAD + 1, 0};
+        reply[0] = (uint8_t)(kind | ANSWER);
+        reply[1] = sequence;
+        reply[2] = repeated ? (uint8_t)LINK_OK : answer(kind, &x);
+        frame_send(reply, FRAME_HEAD + 1 + x.data_length);
+        last_kind = kind;
+        last_sequence = sequence;
+    }
+}
+
+void link_fault(const uint32_t *stacked)
+{
+    exchange x = {0, 0, reply + FRAME_HEAD + 1, 0};
+    reply[0] = FAULT_KIND;
+    reply[1] = 0;
+    reply[2] = LINK_FAULT;
+    for (uint32_t i = 0; i < 8; ++i) {
+        append(&x, 4, stacked[i]);
+    }
+    for (uint32_t i = 0; i < 4; ++i) {
+        /* CFSR, HFSR, MMFAR, BFAR: Armv7-M and Armv8-M architecture reference manuals. */
+        static const uint16_t registers[4] = {0xED28, 0xED2C, 0xED34, 0xED38};
+        append(&x, 4, BOARD_HAS_FAULT_STATUS ? REG(0xE0000000u + registers[i]) : 0);
+    }
+    frame_send(reply, FRAME_HEAD + 1 + x.data_length);
+}
