@@ -1,0 +1,150 @@
+"""Exporting a graph as a firmware folder for a board."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import edge_runtime
+from edge_runtime.boards import Board
+from edge_runtime.errors import BudgetError
+from edge_runtime.export import c_code
+from edge_runtime.export.board_support import board_files
+from edge_runtime.export.files import write_folder
+from edge_runtime.export.manifest import MANIFEST, Layer, Manifest, PeakMemory, PeakTensor, Port
+from edge_runtime.export.model_c import Compiled
+from edge_runtime.export.project import project_files
+from edge_runtime.graph import Graph, Kind
+from edge_runtime.graph.dump import dump
+from edge_runtime.kernels import choose
+from edge_runtime.kernels import sources as kernel_sources
+from edge_runtime.memory import plan
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from, for the provenance in generated files.
+
+    `sha256` is that of the model file; a graph made in memory is named by that of its dump.
+    """
+
+    command: str
+    sha256: str
+
+    @staticmethod
+    def of_file(path: Path, command: str) -> Origin:
+        """The origin of a model read from `path`."""
+        return Origin(command, hashlib.sha256(path.read_bytes()).hexdigest())
+
+    @staticmethod
+    def of_graph(graph: Graph, command: str = "edge_runtime.export") -> Origin:
+        """The origin of a graph made in memory."""
+        return Origin(command, hashlib.sha256(dump(graph).encode()).hexdigest())
+
+
+def compile_graph(graph: Graph, board: Board) -> Compiled:
+    """Choose kernels for the board's core and plan its memory.
+
+    Raises ModelError where a node has no kernel, BudgetError where the arena exceeds the RAM.
+    """
+    choices = choose(graph, board.isas)
+    compiled = Compiled(graph, choices, plan(graph, choices))
+    if not board.is_host and compiled.ram_bytes > board.ram.size:
+        peak = compiled.plan.peak
+        raise BudgetError(
+            f"{graph.name} needs {compiled.ram_bytes:,} bytes of RAM; {board.name} has"
+            f" {board.ram.size:,} in {board.ram.name}. The peak is at {peak.node} ({peak.op}): "
+            + ", ".join(f"{live.name} {live.bytes:,}" for live in peak.tensors),
+            hint="take a board with more RAM, or make these tensors smaller",
+        )
+    return compiled
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """An exported folder before it is written: its manifest, and its files by relative path."""
+
+    manifest: Manifest
+    files: dict[str, str | bytes]
+
+    def write(self, folder: Path) -> None:
+        """Write all files; DataError where `folder` holds something that no export made."""
+        write_folder(folder, self.files, MANIFEST)
+
+
+def generate(compiled: Compiled, board: Board, origin: Origin) -> Firmware:
+    """The firmware folder of a compiled graph; the same inputs give the same bytes."""
+    manifest = _manifest(compiled, board, origin)
+    provenance = _provenance(manifest)
+    files: dict[str, str | bytes] = {
+        MANIFEST: manifest.to_json(),
+        "model/model.h": compiled.header(provenance),
+        "model/model.c": compiled.source(provenance),
+    }
+    for choice in compiled.choices.values():
+        for name in kernel_sources(choice.kernel):
+            files[f"model/{Path(name).name}"] = _kernel_text(name)
+    sources = sorted(Path(name).name for name in files if name.endswith(".c"))
+    support = board_files(board)
+    files.update({f"board/{name}": content for name, content in support.items()})
+    files.update(project_files(board, manifest, sources))
+    return Firmware(manifest, files)
+
+
+def _kernel_text(name: str) -> str:
+    return resources.files("edge_runtime.firmware").joinpath("kernels", name).read_text("utf-8")
+
+
+def _manifest(compiled: Compiled, board: Board, origin: Origin) -> Manifest:
+    graph, memory = compiled.graph, compiled.plan
+    return Manifest(
+        board=board.name,
+        model=graph.name,
+        model_sha256=origin.sha256,
+        version=edge_runtime.__version__,
+        command=origin.command,
+        streaming=bool(graph.of_kind(Kind.STATE)),
+        inputs=tuple(Port.of(graph.tensors[name]) for name in graph.inputs),
+        outputs=tuple(Port.of(graph.tensors[name]) for name in graph.outputs),
+        layers=tuple(_layers(compiled)),
+        arena_bytes=memory.arena_bytes,
+        arena_bound_bytes=memory.lower_bound,
+        state_bytes=memory.state_bytes,
+        ram_bytes=compiled.ram_bytes,
+        weights_bytes=compiled.weights_bytes,
+        peak=PeakMemory(
+            memory.peak.node,
+            memory.peak.op,
+            tuple(PeakTensor(live.name, live.bytes) for live in memory.peak.tensors),
+            memory.peak.scratch_bytes,
+            memory.peak.bytes,
+        ),
+    )
+
+
+def _layers(compiled: Compiled) -> Iterable[Layer]:
+    graph = compiled.graph
+    nodes = {node.name: node for node in graph.nodes}
+    indices = {node.name: index for index, node in enumerate(compiled.working)}
+    for name in compiled.plan.order:
+        node, choice = nodes[name], compiled.choices.get(name)
+        yield Layer(
+            name=name,
+            op=node.op.NAME,
+            index=indices.get(name),
+            kernel="none" if choice is None else choice.kernel.name,
+            reason="shares its input's buffer" if choice is None else choice.reason,
+            macs=graph.macs(node),
+            shape=graph.node_output(node).shape,
+        )
+
+
+def _provenance(manifest: Manifest) -> str:
+    return c_code.comment(
+        f"Made by edge-runtime {manifest.version} for {manifest.board}: {manifest.command}. Model"
+        f" {manifest.model}, sha256 {manifest.model_sha256}. Planned RAM {manifest.ram_bytes} bytes"
+        f" (arena {manifest.arena_bytes}, state {manifest.state_bytes}). Generated; do not edit."
+    )

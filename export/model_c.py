@@ -1,0 +1,284 @@
+"""Generating model.c and model.h: constants, one function a layer, and the interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_runtime.export import c_code
+from edge_runtime.graph import Graph, Kind, Node, Tensor
+from edge_runtime.kernels import Choice, Site, Struct, operands, parameters
+from edge_runtime.memory import Plan
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A graph with the kernel of each node and the place of each tensor."""
+
+    graph: Graph
+    choices: dict[str, Choice]
+    plan: Plan
+
+    @property
+    def working(self) -> tuple[Node, ...]:
+        """The nodes that have a kernel, in the order of execution; their index names the layer."""
+        by_name = {node.name: node for node in self.graph.nodes}
+        return tuple(by_name[name] for name in self.plan.order if name in self.choices)
+
+    @property
+    def ram_bytes(self) -> int:
+        """All static RAM of the model: arena (activations, inputs, outputs, scratch) and state."""
+        return self.plan.ram_bytes
+
+    @property
+    def weights_bytes(self) -> int:
+        """Packed weights and biases, and constant operands."""
+        packed = sum(
+            array.nbytes
+            for choice in self.choices.values()
+            for field, array in choice.demand.constants.items()
+            if field in {"weights", "bias"}
+        )
+        return packed + sum(tensor.bytes for tensor in self._constant_operands().values())
+
+    def _constant_operands(self) -> dict[str, Tensor]:
+        """Constants that kernels read as operands, not packed, by C name."""
+        read = {
+            name: self.graph.tensors[name]
+            for node in self.working
+            for name in operands(node)
+            if self.graph.tensors[name].kind is Kind.CONSTANT
+        }
+        return {f"model_constant_{i}": tensor for i, tensor in enumerate(read.values())}
+
+    def header(self, provenance: str) -> str:
+        """The text of model.h."""
+        constants = {
+            "INPUTS": len(self.graph.inputs),
+            "OUTPUTS": len(self.graph.outputs),
+            "LAYERS": len(self.working),
+            "ARENA_BYTES": self.plan.arena_bytes,
+            "STATE_BYTES": self.plan.state_bytes,
+            "RAM_BYTES": self.ram_bytes,
+        }
+        defines = "".join(f"#define MODEL_{name} {value}u\n" for name, value in constants.items())
+        return _HEADER.format(license=c_code.LICENSE, provenance=provenance, defines=defines)
+
+    def source(self, provenance: str) -> str:
+        """The text of model.c."""
+        constants = self._constant_operands()
+        names = {tensor.name: name for name, tensor in constants.items()}
+        parts = [
+            c_code.LICENSE,
+            provenance,
+            _PREAMBLE,
+            self._memory(),
+            *(c_code.array(name, tensor.values) for name, tensor in constants.items()),
+            *(self._layer(index, node, names) for index, node in enumerate(self.working)),
+            self._invoke(),
+            self._interface(),
+        ]
+        return "\n".join(part for part in parts if part)
+
+    def _memory(self) -> str:
+        text = _ARENA
+        if self.plan.state_bytes:
+            text += _STATE
+        return text
+
+    def _address(self, tensor: Tensor, constants: dict[str, str]) -> str:
+        if tensor.name in constants:
+            return constants[tensor.name]
+        if tensor.name in self.plan.state:
+            return f"model_state + {self.plan.state[tensor.name].offset}"
+        return f"model_arena + {self.plan.placements[tensor.name].offset}"
+
+    def _layer(self, index: int, node: Node, constants: dict[str, str]) -> str:
+        choice = self.choices[node.name]
+        struct = parameters(Site.of(self.graph, node), choice)
+        read = [
+            f"(const {c_code.c_type(tensor.dtype.value)} *)(const void *)"
+            f"({self._address(tensor, constants)})"
+            for tensor in (self.graph.tensors[name] for name in operands(node))
+        ]
+        output = self.graph.node_output(node)
+        made = c_code.c_type(output.dtype.value)
+        write = f"({made} *)(void *)({self._address(output, constants)})"
+        scratch = "NULL"
+        if choice.demand.scratch_bytes:
+            scratch = f"model_arena + {self.plan.scratch[node.name].offset}"
+        arguments = ",\n        ".join([f"&layer_{index}", *read, write, scratch])
+        shape = "x".join(map(str, output.shape))
+        return "".join(
+            [
+                c_code.comment(f"{index}: {node.op.NAME} to {shape}, {node.name}. {choice.reason}"),
+                *(
+                    c_code.array(f"layer_{index}_{field}", values)
+                    for field, values in choice.demand.constants.items()
+                ),
+                f"static const {struct.type_name} layer_{index} = "
+                f"{_initializer(struct, f'layer_{index}_')};\n\n",
+                f"MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n",
+                f"    {choice.kernel.name}(\n        {arguments});\n}}\n",
+            ]
+        )
+
+    def _invoke(self) -> str:
+        calls = "".join(
+            f"    MODEL_LAYER_HOOK({index}u);\n    model_layer_{index}();\n"
+            for index in range(len(self.working))
+        )
+        end = f"    MODEL_LAYER_HOOK({len(self.working)}u);\n"
+        return f"void model_invoke(void)\n{{\n{calls}{end}}}\n"
+
+    def _interface(self) -> str:
+        resets = "".join(
+            f"    fill({place.offset}u, {place.bytes}u, {_zero(self.graph.tensors[name])});\n"
+            for name, place in self.plan.state.items()
+        )
+        fill = _FILL if resets else ""
+        ports = "".join(
+            _PORT.format(
+                qualifier=qualifier,
+                side=side,
+                cases="".join(
+                    f"    case {i}u:\n        return {self._address(tensor, {})};\n"
+                    for i, tensor in enumerate(tensors)
+                ),
+                sizes="".join(
+                    f"    case {i}u:\n        return {tensor.bytes}u;\n"
+                    for i, tensor in enumerate(tensors)
+                ),
+            )
+            for side, qualifier, tensors in (
+                ("input", "", [self.graph.tensors[name] for name in self.graph.inputs]),
+                ("output", "const ", [self.graph.tensors[name] for name in self.graph.outputs]),
+            )
+        )
+        name = c_code.string(self.graph.name)
+        return f"{fill}void model_reset(void)\n{{\n{resets}}}\n{ports}{_NAME.format(name=name)}"
+
+
+def _zero(tensor: Tensor) -> int:
+    return 0 if tensor.quantization is None else tensor.quantization.zero_point
+
+
+def _initializer(struct: Struct, prefix: str, indent: str = "    ") -> str:
+    """A designated initializer; names of constants get `prefix`."""
+    lines = [
+        f"{indent}.{name} = {_value(value, prefix, indent)},\n" for name, value in struct.fields
+    ]
+    return "{\n" + "".join(lines) + indent[4:] + "}"
+
+
+def _value(value: object, prefix: str, indent: str) -> str:
+    if isinstance(value, Struct):
+        return _initializer(value, prefix, indent + "    ")
+    if isinstance(value, str):
+        return prefix + value
+    if isinstance(value, tuple):
+        return "{" + ", ".join(_value(item, prefix, indent) for item in value) + "}"
+    if isinstance(value, float):
+        return f"{value!r}f"
+    return str(value)
+
+
+_HEADER = """\
+{license}{provenance}
+#ifndef MODEL_H
+#define MODEL_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+/* All static RAM is MODEL_RAM_BYTES: the arena (inputs, outputs, activations, scratch), state. */
+{defines}
+/* Reset the state kept between inferences. Call it before the first inference. */
+void model_reset(void);
+
+/* Run one inference. Inputs are overwritten by it; outputs are valid until the next one starts. */
+void model_invoke(void);
+
+/* Buffers, and their sizes in bytes; NULL and 0 for an index that does not exist. */
+void *model_input(uint32_t index);
+uint32_t model_input_bytes(uint32_t index);
+const void *model_output(uint32_t index);
+uint32_t model_output_bytes(uint32_t index);
+
+const char *model_name(void);
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+
+_PREAMBLE = """\
+#include "model.h"
+
+#include <stddef.h>
+
+#include "er_kernels.h"
+
+/* A function an emulator or profiler can tell apart; plain functions elsewhere. */
+#if defined(__GNUC__)
+#define MODEL_NOINLINE __attribute__((noinline))
+#define MODEL_ALIGNED __attribute__((aligned(8)))
+#else
+#define MODEL_NOINLINE
+#define MODEL_ALIGNED
+#endif
+
+/* Called with each layer's index before it runs, and with MODEL_LAYERS after the last. */
+#ifndef MODEL_LAYER_HOOK
+#define MODEL_LAYER_HOOK(index) ((void)0)
+#endif
+"""
+
+_ARENA = """\
+MODEL_ALIGNED static uint8_t model_arena[MODEL_ARENA_BYTES];
+typedef char model_arena_is_as_planned[sizeof model_arena == MODEL_ARENA_BYTES ? 1 : -1];
+"""
+
+_STATE = """\
+MODEL_ALIGNED static uint8_t model_state[MODEL_STATE_BYTES];
+typedef char model_state_is_as_planned[sizeof model_state == MODEL_STATE_BYTES ? 1 : -1];
+"""
+
+_FILL = """\
+static void fill(uint32_t offset, uint32_t bytes, int value)
+{
+    for (uint32_t i = 0; i < bytes; i++) {
+        model_state[offset + i] = (uint8_t)value;
+    }
+}
+
+"""
+
+_PORT = """
+{qualifier}void *model_{side}(uint32_t index)
+{{
+    switch (index) {{
+{cases}    default:
+        return NULL;
+    }}
+}}
+
+uint32_t model_{side}_bytes(uint32_t index)
+{{
+    switch (index) {{
+{sizes}    default:
+        return 0u;
+    }}
+}}
+"""
+
+_NAME = """
+const char *model_name(void)
+{{
+    return {name};
+}}
+"""

@@ -1,0 +1,299 @@
+"""Writing a graph as an ONNX model: float32 as it is, int8 in QDQ form.
+
+In QDQ form every int8 tensor is stored by a QuantizeLinear and read through a DequantizeLinear,
+with the operation between them in float; runtimes fuse the three into an integer operation. Weights
+are int8 with one scale a channel, biases int32 with the scale of the sums.
+
+ONNX computes images as NCHW. Inputs and outputs keep the graph's own NHWC shape: an image is turned
+round where it enters and where it leaves, and stays NCHW ("planar" below) in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from edge_runtime.errors import ModelError, Problem
+from edge_runtime.export import onnx_rounding
+from edge_runtime.export.files import write_file
+from edge_runtime.export.onnx_rounding import origin_and_nudge
+from edge_runtime.export.onnx_values import FROM_PLANAR, TO_PLANAR, Attribute, Step, Values
+from edge_runtime.graph import Activation, Graph, Kind, Node, Shape, Tensor, Window
+from edge_runtime.ops import (
+    Add,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Dequantize,
+    FullyConnected,
+    Linear,
+    Mean,
+    Pool2D,
+    Quantize,
+    Reshape,
+    Softmax,
+    Transpose,
+)
+from edge_runtime.ops.windowed import quantized_bounds
+
+OPSET = 13
+"""The first with scales per channel, which is the newest thing that is written here."""
+IR_VERSION = 8
+"""The first with functions that a model brings with it."""
+
+PLANAR_AXIS = {0: 0, 1: 2, 2: 3, 3: 1}
+"""Where each axis of NHWC stands in NCHW."""
+
+
+def write_onnx(graph: Graph, path: Path, *, exact: bool = True) -> None:
+    """Write `to_onnx(graph)` to `path`, whole or not at all. ModelError: as `to_onnx`."""
+    write_file(path, to_onnx(graph, exact=exact).SerializeToString(deterministic=True))
+
+
+def to_onnx(graph: Graph, *, exact: bool = True) -> onnx.ModelProto:
+    """`graph` as an ONNX model of opset 13, with inputs and outputs named and shaped as in `graph`.
+
+    With `exact`, integer results are pushed to where TensorFlow Lite Micro's double rounding puts
+    them (see `onnx_rounding`), so that almost all outputs are the same; otherwise the QDQ form is
+    plain, runtimes fuse it into their own integer kernels, and layers differ by a step now and
+    then.
+
+    ModelError: what ONNX has no form for, listed node by node: state, and dilated average pools
+    (which opset 19 brought).
+    """
+    problems = _problems(graph)
+    if problems:
+        raise ModelError(
+            f"model {graph.name} cannot be written as ONNX; {len(problems)} problem(s):",
+            hint="write C firmware instead, or change these nodes",
+            problems=problems,
+        )
+    writer = _Writer(graph, exact)
+    for node in graph.nodes:
+        writer.add(node)
+    return writer.finish()
+
+
+def _problems(graph: Graph) -> list[Problem]:
+    found = [
+        Problem(tensor.name, "tensor", "state kept between calls cannot be written yet")
+        for tensor in graph.of_kind(Kind.STATE)
+    ]
+    for node in graph.nodes:
+        if isinstance(node.op, AveragePool2D) and node.op.window.dilation != (1, 1):
+            reason = f"dilation {node.op.window.dilation} of an average pool; allowed: (1, 1)"
+            found.append(Problem(node.name, node.op.NAME, reason))
+    return found
+
+
+class _Writer:
+    """Writes one node after the other."""
+
+    def __init__(self, graph: Graph, exact: bool) -> None:
+        self.graph = graph
+        self.exact = exact
+        self.values = Values(graph)
+
+    def add(self, node: Node) -> None:
+        """Write `node`."""
+        inputs, output = self.graph.node_inputs(node), self.graph.node_output(node)
+        match node.op:
+            case Conv2D() | DepthwiseConv2D():
+                self._convolution(node, node.op, inputs, output)
+            case FullyConnected():
+                self._fully_connected(node, node.op, inputs, output)
+            case Pool2D():
+                self._pool(node, node.op, inputs[0], output)
+            case Add():
+                self._add(node, node.op, inputs, output)
+            case Mean():
+                self._mean(node, node.op, inputs[0], output)
+            case Softmax():
+                self._softmax(node, node.op, inputs[0], output)
+            case _:
+                self._storage(node, inputs[0], output)
+
+    def _convolution(
+        self,
+        node: Node,
+        op: Conv2D | DepthwiseConv2D,
+        inputs: Sequence[Tensor],
+        output: Tensor,
+    ) -> None:
+        image, weights = inputs[0], inputs[1]
+        depthwise = isinstance(op, DepthwiseConv2D)
+        attributes = {
+            "group": image.shape[3] if depthwise else 1,
+            "kernel_shape": list(weights.shape[1:3]),
+            **_sliding(op.window),
+        }
+        step = Step("Conv", self._weights(inputs, (3, 0, 1, 2) if depthwise else (0, 3, 1, 2)))
+        steps = [
+            replace(step, attributes=attributes),
+            *self._rounding(node, True),
+            *self._activation(node, op, output),
+        ]
+        self._make(node, output, True, self.values.real(image, True), steps)
+
+    def _weights(self, inputs: Sequence[Tensor], order: tuple[int, ...]) -> list[str]:
+        image, weights, *bias = inputs
+        biases = [self.values.bias(tensor, image, weights) for tensor in bias]
+        return [self.values.weights(weights, order), *biases]
+
+    def _fully_connected(
+        self, node: Node, op: FullyConnected, inputs: Sequence[Tensor], output: Tensor
+    ) -> None:
+        units, columns = inputs[1].shape
+        rows = inputs[0].elements // columns
+        real = self.values.real_as(inputs[0], (rows, columns))
+        gemm = Step("Gemm", self._weights(inputs, (0, 1)), {"transB": 1})
+        steps = [gemm, *self._rounding(node, False), *self._activation(node, op, output)]
+        self._make(node, output, False, real, steps, shape=(rows, units))
+
+    def _pool(self, node: Node, op: Pool2D, image: Tensor, output: Tensor) -> None:
+        attributes = {"kernel_shape": list(op.kernel), **_sliding(op.window)}
+        if isinstance(op, AveragePool2D):
+            del attributes["dilations"]
+        kind = "AveragePool" if isinstance(op, AveragePool2D) else "MaxPool"
+        steps = [
+            Step(kind, (), attributes),
+            *self._rounding(node, True),
+            *self._activation(node, op, output),
+        ]
+        self._make(node, output, True, self.values.real(image, True), steps)
+
+    def _add(self, node: Node, op: Add, inputs: Sequence[Tensor], output: Tensor) -> None:
+        images = all(len(tensor.shape) == 4 or tensor.data is not None for tensor in inputs)
+        planar = images and any(self.values.is_planar(tensor) for tensor in inputs)
+        left, right = (self.values.real(tensor, planar) for tensor in inputs)
+        steps = [Step("Add", [right]), *self._activation(node, op, output)]
+        self._make(node, output, planar, left, steps)
+
+    def _mean(self, node: Node, op: Mean, image: Tensor, output: Tensor) -> None:
+        # Without height and width the axes that are left stand in the same order.
+        planar = self.values.is_planar(image) and (op.keep_dims or {1, 2} <= set(op.axes))
+        axes = sorted(PLANAR_AXIS[axis] for axis in op.axes) if planar else list(op.axes)
+        step = Step("ReduceMean", (), {"axes": axes, "keepdims": int(op.keep_dims)})
+        real = self.values.real(image, planar)
+        steps = [step, *self._rounding(node, planar)]
+        self._make(node, output, planar and op.keep_dims, real, steps)
+
+    def _softmax(self, node: Node, op: Softmax, image: Tensor, output: Tensor) -> None:
+        planar = self.values.is_planar(image)
+        steps = [Step("Softmax", (), {"axis": 1 if planar else len(image.shape) - 1})]
+        if op.beta != 1:
+            beta = self.values.initializer(f"{node.name}/beta", np.array(op.beta, np.float32))
+            steps.insert(0, Step("Mul", [beta]))
+        self._make(node, output, planar, self.values.real(image, planar), steps)
+
+    def _storage(self, node: Node, image: Tensor, output: Tensor) -> None:
+        planar = self.values.is_planar(image)
+        match node.op:
+            case Reshape():
+                step = self.values.reshape(output.name, output.shape)
+                self.values.make(output, False, self.values.flat(image), [step], node.name)
+            case Transpose(order=order) if order == FROM_PLANAR:
+                self.values.alias(output, self.values.stored(image, False))
+            case Transpose(order=order) if order == TO_PLANAR:
+                turned = self.values.stored(image, True)
+                self.values.make(output, False, turned, [Step("Identity")], node.name)
+            case Transpose():
+                step = Step("Transpose", (), {"perm": list(node.op.order)})
+                self.values.make(output, False, self.values.stored(image, False), [step], node.name)
+            case Quantize():
+                rounding = self._rounding(node, planar)
+                self._make(node, output, planar, self.values.real(image, planar), rounding)
+            case Dequantize():
+                step = Step("DequantizeLinear", self.values.scale(image))
+                self._make(node, output, planar, self.values.stored(image, planar), [step])
+            case _:
+                raise TypeError(f"{type(node.op).__name__} has no ONNX form here")
+
+    def _rounding(self, node: Node, planar: bool) -> list[Step]:
+        """What makes the QuantizeLinear to come round as the integer kernel does."""
+        inputs, output = self.graph.node_inputs(node), self.graph.node_output(node)
+        arguments = origin_and_nudge(node.op, inputs, output, planar)
+        if arguments is None or not self.exact:
+            return []
+        names = [
+            self.values.initializer(f"{node.name}/{name}", data)
+            for name, data in zip(("origin", "nudge"), arguments, strict=True)
+        ]
+        return [Step(onnx_rounding.NAME, names, domain=onnx_rounding.DOMAIN)]
+
+    def _activation(self, node: Node, op: Linear | Pool2D | Add, output: Tensor) -> list[Step]:
+        """The clamp of `op`, where storing the output does not do it anyway."""
+        if op.activation is Activation.NONE or _saturates(op.activation, output):
+            return []
+        if op.activation is Activation.RELU:
+            return [Step("Relu")]
+        bounds = [
+            self.values.initializer(f"{node.name}/bound", np.array(bound, np.float32))
+            for bound in op.activation.bounds
+        ]
+        return [Step("Clip", bounds)]
+
+    def _make(
+        self,
+        node: Node,
+        output: Tensor,
+        planar: bool,
+        first: str,
+        steps: Sequence[Step],
+        *,
+        shape: Shape | None = None,
+    ) -> None:
+        """Let `steps` make `output`, quantized and reshaped (from `shape`) where that is needed."""
+        chain = list(steps)
+        if not output.dtype.is_float:
+            chain.append(Step("QuantizeLinear", self.values.scale(output)))
+        if shape is not None and shape != output.shape:
+            chain.append(self.values.reshape(output.name, output.shape))
+        self.values.make(output, planar, first, chain, node.name)
+
+    def finish(self) -> onnx.ModelProto:
+        """The model."""
+        for name in self.graph.outputs:
+            self.values.stored(self.graph.tensors[name], False)
+        made = helper.make_graph(
+            self.values.nodes,
+            self.graph.name or "graph",
+            [_value_info(self.graph.tensors[name]) for name in self.graph.inputs],
+            [_value_info(self.graph.tensors[name]) for name in self.graph.outputs],
+            self.values.initializers,
+        )
+        opsets = [helper.make_opsetid("", OPSET)]
+        functions = []
+        if any(node.domain == onnx_rounding.DOMAIN for node in self.values.nodes):
+            opsets.append(helper.make_opsetid(onnx_rounding.DOMAIN, 1))
+            functions.append(onnx_rounding.function(OPSET))
+        model = helper.make_model(
+            made, producer_name="edge-runtime", opset_imports=opsets, functions=functions
+        )
+        model.ir_version = IR_VERSION
+        return model
+
+
+def _saturates(activation: Activation, output: Tensor) -> bool:
+    """Whether `output` can store nothing that the clamp would change."""
+    return not output.dtype.is_float and (
+        quantized_bounds(activation, output) == output.dtype.range
+    )
+
+
+def _sliding(window: Window) -> dict[str, Attribute]:
+    return {
+        "strides": list(window.stride),
+        "dilations": list(window.dilation),
+        "pads": [*window.pad_before, *window.pad_after],
+    }
+
+
+def _value_info(tensor: Tensor) -> onnx.ValueInfoProto:
+    kind = helper.np_dtype_to_tensor_dtype(tensor.dtype.numpy)
+    return helper.make_tensor_value_info(tensor.name, kind, tensor.shape)

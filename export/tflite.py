@@ -1,0 +1,308 @@
+"""Writing a graph as a TensorFlow Lite model.
+
+The format is TensorFlow's `tensorflow/lite/schema/schema.fbs` (schema version 3). Equal graphs give
+equal bytes: everything stands in the graph's own order, and nothing of the machine or the day is
+written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edge_runtime.errors import ModelError, Problem
+from edge_runtime.export.files import write_file
+from edge_runtime.export.tflite_options import VERSIONS, Options, options_of, version_of
+from edge_runtime.graph import (
+    DType,
+    Graph,
+    Kind,
+    Node,
+    Op,
+    Quantization,
+    Tensor,
+    Window,
+)
+from edge_runtime.ops import (
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Linear,
+    MaxPool2D,
+    Mean,
+    Pool2D,
+    Reshape,
+    Transpose,
+)
+
+SCHEMA_VERSION = 3
+ALIGNMENT = 16
+"""Of constant data, in bytes (schema.fbs: `force_align: 16`, which the Python writer ignores)."""
+
+_TYPES = {
+    DType.FLOAT32: schema.TensorType.FLOAT32,
+    DType.INT8: schema.TensorType.INT8,
+    DType.UINT8: schema.TensorType.UINT8,
+    DType.INT16: schema.TensorType.INT16,
+    DType.INT32: schema.TensorType.INT32,
+    DType.INT64: schema.TensorType.INT64,
+    DType.BOOL: schema.TensorType.BOOL,
+}
+
+
+def write_tflite(graph: Graph, path: Path) -> None:
+    """Write `to_tflite(graph)` to `path`, whole or not at all. ModelError: as `to_tflite`."""
+    write_file(path, to_tflite(graph))
+
+
+def to_tflite(graph: Graph) -> bytes:
+    """`graph` as the contents of a .tflite file.
+
+    A convolution or maximum pool whose padding is neither SAME nor VALID gets a PAD or PADV2 before
+    it, which is exact. ModelError: what TFLite has no form for (listed node by node): state, an
+    average pool with such padding, as it must leave the padding out, and dilated pools.
+    """
+    problems = [*_state_problems(graph), *(p for node in graph.nodes for p in _pool(graph, node))]
+    if problems:
+        raise ModelError(
+            f"model {graph.name} cannot be written as TFLite; {len(problems)} problem(s):",
+            hint="write ONNX or C firmware instead, or change these nodes",
+            problems=problems,
+        )
+    writer = _Writer(graph)
+    for node in graph.nodes:
+        writer.add_node(node)
+    return writer.finish()
+
+
+def _state_problems(graph: Graph) -> list[Problem]:
+    return [
+        Problem(tensor.name, "tensor", "state kept between calls cannot be written yet")
+        for tensor in graph.of_kind(Kind.STATE)
+    ]
+
+
+def _pool(graph: Graph, node: Node) -> list[Problem]:
+    if not isinstance(node.op, Pool2D):
+        return []
+    window, found = node.op.window, []
+    if window.dilation != (1, 1):
+        found.append(f"dilation {window.dilation} of a pool; TFLite allows: (1, 1)")
+    size = graph.node_inputs(node)[0].shape[1:3]
+    if isinstance(node.op, AveragePool2D) and _padding(window, size, node.op.kernel) is None:
+        same = Window.same((size[0], size[1]), node.op.kernel, window.stride)
+        found.append(
+            f"padding {window.pad_before}, {window.pad_after} of an average pool; TFLite allows:"
+            f" none, or {same.pad_before}, {same.pad_after} (SAME)"
+        )
+    return [Problem(node.name, node.op.NAME, reason) for reason in found]
+
+
+def _padding(window: Window, size: Sequence[int], kernel: tuple[int, int]) -> int | None:
+    """TFLite's word for the padding of `window`, or None where it has none.
+
+    What is padded after the last element that any window reads does not matter.
+    """
+    image = (size[0], size[1])
+    for word, like in (
+        (schema.Padding.VALID, Window(window.stride, window.dilation)),
+        (schema.Padding.SAME, Window.same(image, kernel, window.stride, window.dilation)),
+    ):
+        same_outputs = like.output_size(image, kernel) == window.output_size(image, kernel)
+        if same_outputs and like.pad_before == window.pad_before:
+            return int(word)
+    return None
+
+
+def _kernel(op: Op, inputs: Sequence[Tensor]) -> tuple[int, int]:
+    """Height and width of what slides."""
+    if isinstance(op, Pool2D):
+        return op.kernel
+    return inputs[1].shape[1], inputs[1].shape[2]
+
+
+class _Buffer(schema.BufferT):  # type: ignore[misc]
+    """A buffer whose data start where any processor can read them."""
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802
+        if self.data is None:
+            return int(super().Pack(builder))
+        builder.StartVector(1, len(self.data), ALIGNMENT)
+        builder.head -= len(self.data)
+        builder.Bytes[builder.Head() : builder.Head() + len(self.data)] = self.data.tobytes()
+        data = builder.EndVector()
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, data)
+        return int(schema.BufferEnd(builder))
+
+
+class _Writer:
+    """The parts of the model as they come to be."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.buffers = [_Buffer()]  # The first is empty: that of tensors without data.
+        self.tensors: list[schema.TensorT] = []
+        self.index: dict[str, int] = {}
+        self.codes: list[tuple[str, int]] = []
+        self.operators: list[schema.OperatorT] = []
+        for tensor in graph.tensors.values():
+            self.add_tensor(tensor)
+
+    def add_tensor(self, tensor: Tensor) -> str:
+        """Add `tensor`, with a number behind its name where that is taken; the name it got."""
+        name, count = tensor.name, 1
+        while name in self.index:
+            count += 1
+            name = f"{tensor.name}_{count}"
+        self.index[name] = len(self.tensors)
+        made = schema.TensorT(
+            shape=list(tensor.shape),
+            type=_TYPES[tensor.dtype],
+            buffer=0 if tensor.data is None else len(self.buffers),
+            name=name,
+            quantization=_quantization(tensor.quantization),
+            hasRank=True,
+        )
+        if tensor.data is not None:
+            raw = tensor.data.astype(tensor.data.dtype.newbyteorder("<")).tobytes()
+            self.buffers.append(_Buffer(data=np.frombuffer(raw, np.uint8)))
+        self.tensors.append(made)
+        return name
+
+    def add_operator(
+        self, name: str, inputs: Iterable[str], output: str, options: Options, version: int
+    ) -> None:
+        """Add one operator of TFLite's `name`."""
+        code = (name, version)
+        if code not in self.codes:
+            self.codes.append(code)
+        kind = type(options).__name__.removesuffix("T")
+        self.operators.append(
+            schema.OperatorT(
+                opcodeIndex=self.codes.index(code),
+                inputs=[self.index[tensor] for tensor in inputs],
+                outputs=[self.index[output]],
+                builtinOptionsType=getattr(schema.BuiltinOptions, kind),
+                builtinOptions=options,
+            )
+        )
+
+    def add_node(self, node: Node) -> None:
+        """Add `node`, and a PAD before it where it needs one."""
+        names, tensors = list(node.inputs), self.graph.node_inputs(node)
+        padding = int(schema.Padding.VALID)
+        if isinstance(node.op, Conv2D | DepthwiseConv2D | Pool2D):
+            kernel = _kernel(node.op, tensors)
+            word = _padding(node.op.window, tensors[0].shape[1:3], kernel)
+            if word is None:
+                names[0] = self.add_pad(node, node.op.window)
+            else:
+                padding = word
+        if isinstance(node.op, Mean):
+            names.append(self.add_integers(f"{node.name}/axes", node.op.axes))
+        if isinstance(node.op, Reshape):
+            names.append(self.add_integers(f"{node.name}/shape", node.op.shape))
+        if isinstance(node.op, Transpose):
+            names.append(self.add_integers(f"{node.name}/order", node.op.order))
+        if isinstance(node.op, Linear):
+            names = [*names[:2], *self.add_bias(node)]
+        options = options_of(node.op, tensors, padding)
+        self.add_operator(node.op.NAME, names, node.output, options, version_of(node.op, tensors))
+
+    def add_pad(self, node: Node, window: Window) -> str:
+        """Pad the input of `node` with what stands for zero, or for a maximum's least value."""
+        image = self.graph.node_inputs(node)[0]
+        (top, left), (bottom, right) = window.pad_before, window.pad_after
+        batch, height, width, channels = image.shape
+        padded = self.add_tensor(
+            Tensor(
+                f"{node.name}/padded",
+                (batch, top + height + bottom, left + width + right, channels),
+                image.dtype,
+                quantization=image.quantization,
+            )
+        )
+        pads = [(0, 0), (top, bottom), (left, right), (0, 0)]
+        names = [image.name, self.add_integers(f"{node.name}/padding", pads)]
+        if not isinstance(node.op, MaxPool2D):
+            self.add_operator("PAD", names, padded, schema.PadOptionsT(), VERSIONS["PAD"])
+            return padded
+        least = np.finfo(np.float32).min if image.dtype.is_float else image.dtype.range[0]
+        fill = np.array([least], image.dtype.numpy)
+        names.append(
+            self.add_tensor(Tensor.constant(f"{node.name}/fill", fill, image.quantization))
+        )
+        self.add_operator("PADV2", names, padded, schema.PadV2OptionsT(), VERSIONS["PADV2"])
+        return padded
+
+    def add_integers(self, name: str, values: Sequence[int] | Sequence[tuple[int, int]]) -> str:
+        """A constant int32 tensor of `values`."""
+        return self.add_tensor(Tensor.constant(name, np.array(values, np.int32)))
+
+    def add_bias(self, node: Node) -> list[str]:
+        """The bias of `node` with the scales it is meant in, which a graph may leave out.
+
+        LiteRT refuses a convolution without bias, so that gets one of zeros.
+        """
+        image, weights, *given = self.graph.node_inputs(node)
+        if not given and not isinstance(node.op, Conv2D):
+            return []
+        scales = _product(image.quantization, weights.quantization)
+        if given:
+            made = self.tensors[self.index[given[0].name]]
+            made.quantization = made.quantization or _quantization(scales)
+            return [given[0].name]
+        kind = np.float32 if image.dtype.is_float else np.int32
+        zeros = np.zeros(weights.shape[0], kind)
+        return [self.add_tensor(Tensor.constant(f"{node.name}/bias", zeros, scales))]
+
+    def finish(self) -> bytes:
+        """The file."""
+        subgraph = schema.SubGraphT(
+            tensors=self.tensors,
+            inputs=[self.index[name] for name in self.graph.inputs],
+            outputs=[self.index[name] for name in self.graph.outputs],
+            operators=self.operators,
+            name=self.graph.name,
+        )
+        model = schema.ModelT(
+            version=SCHEMA_VERSION,
+            operatorCodes=[_operator_code(*code) for code in self.codes],
+            subgraphs=[subgraph],
+            description="edge-runtime",
+            buffers=self.buffers,
+        )
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+def _operator_code(name: str, version: int) -> schema.OperatorCodeT:
+    code = getattr(schema.BuiltinOperator, name)
+    # Readers older than the wider field look at the deprecated one, which ends at 127.
+    return schema.OperatorCodeT(
+        deprecatedBuiltinCode=min(code, 127), builtinCode=code, version=version
+    )
+
+
+def _product(image: Quantization | None, weights: Quantization | None) -> Quantization | None:
+    """The quantization of sums of products: that of a bias."""
+    if image is None or weights is None:
+        return None
+    scales = tuple(float(np.float32(image.scale * scale)) for scale in weights.scales)
+    return Quantization(scales, (0,) * len(scales), None if len(scales) == 1 else 0)
+
+
+def _quantization(quantization: Quantization | None) -> schema.QuantizationParametersT | None:
+    if quantization is None:
+        return None
+    return schema.QuantizationParametersT(
+        scale=np.array(quantization.scales, "<f4"),
+        zeroPoint=np.array(quantization.zero_points, "<i8"),
+        quantizedDimension=quantization.axis or 0,
+    )

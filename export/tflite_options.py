@@ -1,0 +1,117 @@
+"""TFLite's options table and version for each operation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from ai_edge_litert import schema_py_generated as schema
+
+from edge_runtime.graph import Activation, Op, Tensor
+from edge_runtime.ops import (
+    Add,
+    Conv2D,
+    DepthwiseConv2D,
+    Dequantize,
+    FullyConnected,
+    Mean,
+    Pool2D,
+    Quantize,
+    Reshape,
+    Softmax,
+    Transpose,
+)
+
+Options: TypeAlias = Any
+"""One of the schema's options tables; the generated schema has no types."""
+
+VERSIONS = {
+    "ADD": 2,
+    "AVERAGE_POOL_2D": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "DEQUANTIZE": 2,
+    "FULLY_CONNECTED": 6,
+    "MAX_POOL_2D": 2,
+    "MEAN": 2,
+    "PAD": 2,
+    "PADV2": 2,
+    "QUANTIZE": 2,
+    "RESHAPE": 1,
+    "SOFTMAX": 2,
+    "TRANSPOSE": 2,
+}
+"""The first version of each operator that does all that is written here, int8 included."""
+PER_CHANNEL_FULLY_CONNECTED = 12
+
+_ACTIVATIONS = {
+    Activation.NONE: schema.ActivationFunctionType.NONE,
+    Activation.RELU: schema.ActivationFunctionType.RELU,
+    Activation.RELU6: schema.ActivationFunctionType.RELU6,
+}
+
+_EMPTY: dict[type[Op], Options] = {
+    Dequantize: schema.DequantizeOptionsT,
+    Quantize: schema.QuantizeOptionsT,
+    Transpose: schema.TransposeOptionsT,
+}
+"""Tables without fields."""
+
+
+def version_of(op: Op, inputs: Sequence[Tensor]) -> int:
+    """The version of the operator that `op` on `inputs` needs."""
+    if isinstance(op, FullyConnected) and not inputs[1].dtype.is_float:
+        per_channel = len(inputs[1].quant.scales) > 1
+        return PER_CHANNEL_FULLY_CONNECTED if per_channel else VERSIONS[op.NAME]
+    return VERSIONS[op.NAME]
+
+
+def options_of(op: Op, inputs: Sequence[Tensor], padding: int) -> Options:
+    """The table for `op`; `padding` is TFLite's word for that of a sliding operation."""
+    match op:
+        case Conv2D():
+            return schema.Conv2DOptionsT(
+                padding=padding,
+                strideH=op.window.stride[0],
+                strideW=op.window.stride[1],
+                dilationHFactor=op.window.dilation[0],
+                dilationWFactor=op.window.dilation[1],
+                fusedActivationFunction=_ACTIVATIONS[op.activation],
+            )
+        case DepthwiseConv2D():
+            return schema.DepthwiseConv2DOptionsT(
+                padding=padding,
+                strideH=op.window.stride[0],
+                strideW=op.window.stride[1],
+                dilationHFactor=op.window.dilation[0],
+                dilationWFactor=op.window.dilation[1],
+                depthMultiplier=inputs[1].shape[3] // inputs[0].shape[3],
+                fusedActivationFunction=_ACTIVATIONS[op.activation],
+            )
+        case FullyConnected():
+            return schema.FullyConnectedOptionsT(
+                fusedActivationFunction=_ACTIVATIONS[op.activation], keepNumDims=op.keep_dims
+            )
+        case Pool2D():
+            return schema.Pool2DOptionsT(
+                padding=padding,
+                strideH=op.window.stride[0],
+                strideW=op.window.stride[1],
+                filterHeight=op.kernel[0],
+                filterWidth=op.kernel[1],
+                fusedActivationFunction=_ACTIVATIONS[op.activation],
+            )
+    return _simple_options(op)
+
+
+def _simple_options(op: Op) -> Options:
+    match op:
+        case Add():
+            return schema.AddOptionsT(fusedActivationFunction=_ACTIVATIONS[op.activation])
+        case Mean():
+            return schema.ReducerOptionsT(keepDims=op.keep_dims)
+        case Reshape():
+            return schema.ReshapeOptionsT(newShape=list(op.shape))
+        case Softmax():
+            return schema.SoftmaxOptionsT(beta=op.beta)
+    return _EMPTY[type(op)]()
