@@ -1,0 +1,109 @@
+"""Ranges of real values that int8 is to hold, and the observers that choose them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.graph import Array, Quantization
+
+BINS = 2048
+STEPS = 255
+"""Between the smallest and the largest int8."""
+SMALLEST_SCALE = 2.0**-60
+"""Far from where products of scales would leave the normal single-precision numbers."""
+
+Floats = npt.NDArray[np.float64]
+
+
+class Observer(enum.Enum):
+    """How a range follows from the values that were seen."""
+
+    MIN_MAX = "min-max"
+    """All of them fit."""
+    PERCENTILE = "percentile"
+    """A share of them at either end is cut off."""
+    MSE = "mse"
+    """The mean squared error of rounding and cutting off together is smallest."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Real values from `low` to `high` are stored, others are clamped. Zero is always inside."""
+
+    low: float
+    high: float
+    observer: Observer = Observer.MIN_MAX
+
+    def __post_init__(self) -> None:
+        if not np.isfinite([self.low, self.high]).all():
+            raise ValueError(f"{self.low} ... {self.high} is no range")
+        object.__setattr__(self, "low", min(float(self.low), 0.0))
+        object.__setattr__(self, "high", max(float(self.high), 0.0))
+
+    @property
+    def quantization(self) -> Quantization:
+        """Asymmetric int8; zero is stored exactly, so padding is exact."""
+        if self.low == self.high:
+            return Quantization.per_tensor(1.0)
+        scale = float(np.float32(max((self.high - self.low) / STEPS, SMALLEST_SCALE)))
+        zero_point = round(-128 - self.low / scale)
+        return Quantization.per_tensor(scale, min(127, max(-128, zero_point)))
+
+
+Ranges = Mapping[str, Range]
+"""By name of the tensor."""
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How many values fell into each of `BINS` equal parts of low ... high."""
+
+    low: float
+    high: float
+    counts: Floats
+
+    @staticmethod
+    def empty(range_: Range) -> Histogram:
+        """No values yet, between the ends of `range_`."""
+        return Histogram(range_.low, range_.high, np.zeros(BINS))
+
+    def add(self, values: Array) -> None:
+        """Count `values`."""
+        counts, _ = np.histogram(values, BINS, (self.low, self.high))
+        self.counts[:] += counts
+
+    @property
+    def centres(self) -> Floats:
+        """The middle of each part."""
+        width = (self.high - self.low) / BINS
+        middles: Floats = self.low + width * np.arange(0.5, BINS, dtype=np.float64)
+        return middles
+
+    def percentile(self, percent: float) -> Range:
+        """The range without the outer values, so that `percent` of all lie below its high end."""
+        below = np.cumsum(self.counts) / self.counts.sum()
+        width = (self.high - self.low) / BINS
+        first = int(np.searchsorted(below, 1 - percent / 100, "right"))
+        last = int(np.searchsorted(below, percent / 100))
+        return Range(self.low + width * first, self.low + width * (last + 1), Observer.PERCENTILE)
+
+    def least_error(self) -> Range:
+        """The range of the smallest mean squared error, one end searched after the other."""
+        shares = np.linspace(1, 0.1, 46)
+        low, high = self.low, self.high
+        for _ in range(2):
+            high = min(self.high * shares, key=lambda end: self.error(Range(low, end)))
+            low = min(self.low * shares, key=lambda end: self.error(Range(end, high)))
+        return Range(low, high, Observer.MSE)
+
+    def error(self, range_: Range) -> float:
+        """Mean squared error of storing the values by `range_`."""
+        quantization = range_.quantization
+        ratio = np.rint(self.centres / quantization.scale) + quantization.zero_point
+        held = (np.clip(ratio, -128, 127) - quantization.zero_point) * quantization.scale
+        return float(np.sum(self.counts * (self.centres - held) ** 2) / self.counts.sum())
