@@ -1,0 +1,283 @@
+"""The Python API: one function for each command.
+
+    graph = load("model.tflite")
+    exported = export(graph, "nucleo_l4r5zi", Path("firmware"))
+    result = emulate(Path("firmware"), Path("in.npz"))
+
+Everything heavy is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.errors import BoardError, DataError, ModelError, ToolchainError
+
+if TYPE_CHECKING:
+    from edge_runtime.cases import Cases
+    from edge_runtime.device.build import Build
+    from edge_runtime.emulation import Emulation, Progress
+    from edge_runtime.export.firmware import Origin
+    from edge_runtime.export.manifest import Manifest
+    from edge_runtime.graph import Graph
+    from edge_runtime.quant import Quantized
+
+MEASUREMENTS = "measurements.jsonl"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A firmware folder that was written and built: planned figures, and the linker's.
+
+    `build` is None for the host, where a library is made and flash means nothing.
+    """
+
+    folder: Path
+    manifest: Manifest
+    build: Build | None
+    files: tuple[str, ...]
+
+    @property
+    def image(self) -> Build:
+        """The image and its sizes; BoardError for the host."""
+        if self.build is None:
+            raise BoardError("the host has no image", hint="name a microcontroller's board")
+        return self.build
+
+    def to_json(self) -> str:
+        """The object that `export --json` prints."""
+        plan, built = self.manifest, self.build
+        return json.dumps(
+            {
+                "board": plan.board,
+                "model": plan.model,
+                "ram_bytes": plan.ram_bytes,
+                "arena_bytes": plan.arena_bytes,
+                "arena_bound_bytes": plan.arena_bound_bytes,
+                "state_bytes": plan.state_bytes,
+                "flash_bytes": built and built.flash_bytes,
+                "weights_bytes": plan.weights_bytes,
+                "image_flash_bytes": built and built.image_flash_bytes,
+                "image_ram_bytes": built and built.image_ram_bytes,
+                "peak": dataclasses.asdict(plan.peak),
+                "layers": [dataclasses.asdict(layer) for layer in plan.layers],
+                "compiler": built and built.compiler,
+                "files": list(self.files),
+            }
+        )
+
+
+def load(path: Path | str) -> Graph:
+    """Read a .tflite or .onnx model; ModelError lists all that cannot be compiled."""
+    from edge_runtime.importers import load_model
+
+    return load_model(Path(path))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Whether a model can be compiled for a board, and every reason why not."""
+
+    model: str
+    board: str
+    summary: str
+    error: ModelError | None
+
+    def to_json(self) -> str:
+        """The object that `check --json` prints."""
+        problems = self.error.problems if self.error else ()
+        return json.dumps(
+            {
+                "model": self.model,
+                "board": self.board,
+                "supported": self.error is None,
+                "message": str(self.error) if self.error else self.summary,
+                "problems": [dataclasses.asdict(problem) for problem in problems],
+            }
+        )
+
+
+def check(path: Path | str, board: str) -> Checked:
+    """Read a model and choose its kernels; all nodes that cannot be compiled are in the error."""
+    from edge_runtime.boards import load_board
+    from edge_runtime.kernels import choose
+
+    target = load_board(board)
+    try:
+        graph = load(path)
+        _refuse_float(graph)
+        choose(graph, target.isas)
+    except ModelError as error:
+        return Checked(str(path), board, "", error)
+    summary = f"{path}: all {len(graph.nodes)} nodes compile for {board} ({target.core})"
+    return Checked(str(path), board, summary, None)
+
+
+def origin(path: Path, command: str) -> Origin:
+    """The provenance of a model file, for `export`."""
+    from edge_runtime.export.firmware import Origin
+
+    return Origin.of_file(path, command)
+
+
+def write_model(graph: Graph, path: Path) -> None:
+    """Write a graph as .tflite or .onnx, by the path's suffix; DataError for any other."""
+    from edge_runtime.export.onnx import write_onnx
+    from edge_runtime.export.tflite import write_tflite
+
+    writers = {".tflite": write_tflite, ".onnx": write_onnx}
+    if path.suffix not in writers:
+        raise DataError(f"{path} ends in neither .tflite nor .onnx", hint="name the output so")
+    writers[path.suffix](graph, path)
+
+
+def quantize(graph: Graph, calibration: Path | str) -> Quantized:
+    """Quantize a float graph to int8, with ranges seen on the arrays of an .npz file.
+
+    The archive holds `in0`, … or the inputs' names, first axis the samples.
+    """
+    from edge_runtime.cases import load_arrays
+    from edge_runtime.quant import quantize as quantize_graph
+
+    given = load_arrays(Path(calibration))
+    names = {f"in{index}": name for index, name in enumerate(graph.inputs)}
+    return quantize_graph(graph, {names.get(key, key): value for key, value in given.items()})
+
+
+def export(
+    graph: Graph,
+    board: str,
+    folder: Path | str,
+    *,
+    origin: Origin | None = None,
+    compiler: str = "zig",
+) -> Exported:
+    """Write and build the firmware of an int8 graph for a board.
+
+    The folder appears whole or not at all. Raises ModelError for a float graph or a node without a
+    kernel, BudgetError where RAM or flash do not hold it, ToolchainError without a compiler.
+    """
+    from edge_runtime.boards import load_board
+    from edge_runtime.export.firmware import Origin, compile_graph, generate
+
+    target, out = load_board(board), Path(folder)
+    _refuse_float(graph)
+    firmware = generate(compile_graph(graph, target), target, origin or Origin.of_graph(graph))
+    with tempfile.TemporaryDirectory() as temporary:
+        trial = Path(temporary) / "firmware"
+        firmware.write(trial)
+        _, built = build(trial, compiler=compiler)
+        for path in sorted((trial / "build").iterdir()):
+            firmware.files[f"build/{path.name}"] = path.read_bytes()
+    firmware.write(out)
+    if built is not None:
+        built = dataclasses.replace(built, elf=out / "build" / built.elf.name)
+    return Exported(out, firmware.manifest, built, tuple(sorted(firmware.files)))
+
+
+def _refuse_float(graph: Graph) -> None:
+    from edge_runtime.ops import Linear
+
+    floats = [
+        node.name
+        for node in graph.nodes
+        if isinstance(node.op, Linear) and graph.node_output(node).dtype.is_float
+    ]
+    if floats:
+        raise ModelError(
+            f"{graph.name} is a float32 model ({len(floats)} layers, the first is {floats[0]});"
+            " firmware is int8",
+            hint="give --calibration DATA.npz with typical inputs, and it is quantized first",
+        )
+
+
+def build(folder: Path | str, *, compiler: str = "zig") -> tuple[Manifest, Build | None]:
+    """Compile and link an exported folder; its manifest, and what the linker made of it.
+
+    For the host a library is built, and there are no figures of the linker's.
+    """
+    from edge_runtime.boards import load_board
+    from edge_runtime.device.build import build as build_firmware
+    from edge_runtime.device.host import build_host
+    from edge_runtime.export.manifest import Manifest
+
+    where = Path(folder)
+    manifest = Manifest.load(where)
+    if load_board(manifest.board).is_host:
+        build_host(where)
+        return manifest, None
+    built = build_firmware(where, compiler=compiler)
+    if built.ram_bytes != manifest.ram_bytes:
+        raise ToolchainError(
+            f"the planner gives the model {manifest.ram_bytes} bytes of RAM, the linker"
+            f" {built.ram_bytes}: model.c was changed by hand, or edge-runtime has a defect",
+            hint="export the model again",
+        )
+    return manifest, built
+
+
+def emulate(
+    folder: Path | str,
+    cases: Cases | Path | str,
+    *,
+    board: str | None = None,
+    progress: Progress | None = None,
+) -> Emulation:
+    """Run an exported folder's firmware on every case; see `edge_runtime.emulation`.
+
+    The measurement is added to the folder's measurements.jsonl. `board` may be named to be sure of
+    it: DataError where the folder was exported for another.
+    """
+    from edge_runtime.cases import Cases, load_arrays
+    from edge_runtime.emulation import emulate as run
+    from edge_runtime.export.manifest import Manifest
+
+    where = Path(folder)
+    manifest = Manifest.load(where)
+    if board not in {None, manifest.board}:
+        raise DataError(
+            f"{where} was exported for {manifest.board}, not for {board}",
+            hint=f"export the model with --board {board}",
+        )
+    if not isinstance(cases, Cases):
+        inputs = [port.tensor() for port in manifest.inputs]
+        cases = Cases.of(inputs, load_arrays(Path(cases)), manifest.streaming)
+    result = run(where, cases, progress=progress)
+    with (where / MEASUREMENTS).open("a", encoding="utf-8") as file:
+        file.write(result.to_json() + "\n")
+    return result
+
+
+def emulate_model(
+    graph: Graph, board: str, cases: Path | str, *, progress: Progress | None = None
+) -> Emulation:
+    """Export a graph to a temporary folder, run it there, and compare with the reference."""
+    from edge_runtime.cases import Cases, load_arrays
+    from edge_runtime.emulation import compare
+    from edge_runtime.emulation import emulate as run
+    from edge_runtime.graph import Kind
+
+    tensors = [graph.tensors[name] for name in graph.inputs]
+    given = Cases.of(tensors, load_arrays(Path(cases)), bool(graph.of_kind(Kind.STATE)))
+    with tempfile.TemporaryDirectory() as temporary:
+        exported = export(graph, board, Path(temporary) / "firmware")
+        result = run(exported.folder, given, progress=progress)
+    return compare(graph, given, result)
+
+
+def last_measurement(folder: Path) -> str:
+    """The newest line of a folder's measurements; DataError where there is none."""
+    try:
+        lines = (folder / MEASUREMENTS).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    if not lines:
+        raise DataError(
+            f"{folder} holds no measurement yet", hint=f"run edge-runtime emulate {folder} first"
+        )
+    return lines[-1]

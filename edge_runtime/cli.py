@@ -1,0 +1,280 @@
+"""The command line: a skin over `edge_runtime.api`.
+
+Results go to standard output, as text or with --json as one object; progress and errors go to
+standard error. Exit codes: 0 done, 2 wrong usage, and those of `edge_runtime.errors`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import edge_runtime
+from edge_runtime.errors import DataError, EdgeRuntimeError
+
+app = typer.Typer(
+    name="edge-runtime",
+    help="Search, quantize, compile and measure neural networks for microcontrollers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Model = Annotated[Path, typer.Argument(help="a .tflite or .onnx file", show_default=False)]
+BoardOption = Annotated[
+    str, typer.Option("--board", "-b", help="a name that `edge-runtime boards` lists")
+]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+Calibration = Annotated[
+    Path | None,
+    typer.Option(help=".npz with in0, … (first axis: samples), to quantize a float model"),
+]
+
+
+def main() -> None:
+    """Entry point: run a command, and turn errors into a message and an exit code."""
+    try:
+        app()
+    except EdgeRuntimeError as error:
+        typer.echo(f"error: {error}", err=True)
+        if error.hint:
+            typer.echo(f"  → {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"edge-runtime {edge_runtime.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def boards(as_json: Json = False) -> None:
+    """List the boards: core, clock, flash and RAM."""
+    from edge_runtime.boards import board_names, load_board
+    from edge_runtime.tables import boards_table, show
+
+    known = [load_board(name) for name in board_names()]
+    if as_json:
+        rows = [
+            {
+                "name": board.name,
+                "title": board.title,
+                "core": board.core,
+                "clock_hz": board.clock_hz,
+                "flash_bytes": None if board.is_host else board.flash.size,
+                "ram_bytes": None if board.is_host else board.ram.size,
+                "isas": board.isas,
+            }
+            for board in known
+        ]
+        typer.echo(json.dumps({"boards": rows}))
+    else:
+        show(boards_table(known))
+
+
+@app.command()
+def check(
+    model: Model,
+    board: Annotated[str, typer.Option("--board", "-b", help="the board to check for")] = "host",
+    as_json: Json = False,
+) -> None:
+    """Say whether a model can be compiled, and list every node that cannot."""
+    from edge_runtime import api
+
+    result = api.check(model, board)
+    if as_json:
+        typer.echo(result.to_json())
+    elif result.error is None:
+        typer.echo(result.summary)
+    if result.error is not None:
+        raise result.error
+
+
+@app.command()
+def quantize(
+    model: Model,
+    calibration: Annotated[
+        Path, typer.Option(help=".npz with in0, … (first axis: samples): typical inputs")
+    ],
+    out: Annotated[Path, typer.Option(help="the int8 model to write: .tflite or .onnx")],
+    as_json: Json = False,
+) -> None:
+    """Quantize a float model to int8: per-channel weights, per-tensor activations."""
+    from edge_runtime import api
+    from edge_runtime.tables import quantization_table, show
+
+    result = api.quantize(api.load(model), calibration)
+    api.write_model(result.graph, out)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(result.report)))
+    else:
+        show(quantization_table(result))
+        typer.echo(f"wrote {out}")
+
+
+@app.command()
+def export(
+    model: Model,
+    board: BoardOption,
+    out: Annotated[Path, typer.Option(help="the folder to write")],
+    calibration: Calibration = None,
+    compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
+    as_json: Json = False,
+) -> None:
+    """Compile a model to a firmware folder for a board: plain C, project files, and the image."""
+    from edge_runtime import api
+    from edge_runtime.tables import show, sizes_table
+
+    graph = _int8(model, calibration)
+    exported = api.export(
+        graph, board, out, origin=api.origin(model, _command()), compiler=compiler
+    )
+    if as_json:
+        typer.echo(exported.to_json())
+    else:
+        show(sizes_table(exported.manifest, exported.build))
+        typer.echo(f"wrote {out} ({len(exported.files)} files)")
+
+
+@app.command()
+def build(
+    folder: Annotated[Path, typer.Argument(help="a folder that `export` made")],
+    compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
+    as_json: Json = False,
+) -> None:
+    """Compile and link an exported folder: build/firmware.elf and build/firmware.bin."""
+    from edge_runtime import api
+    from edge_runtime.tables import show, sizes_table
+
+    manifest, built = api.build(folder, compiler=compiler)
+    if as_json:
+        typer.echo(json.dumps(built and dataclasses.asdict(built), default=str))
+    else:
+        show(sizes_table(manifest, built))
+
+
+@app.command()
+def emulate(
+    model: Annotated[Path, typer.Argument(help="an exported folder, or a model file")],
+    cases: Annotated[Path, typer.Option("--input", help=".npz with in0, … (first axis: cases)")],
+    output: Annotated[Path, typer.Option(help=".npz to write out0, … to")],
+    board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
+    calibration: Calibration = None,
+    as_json: Json = False,
+) -> None:
+    """Run the firmware image on an emulated core: outputs, instructions and estimated cycles."""
+    from edge_runtime import api
+    from edge_runtime.cases import save_arrays
+    from edge_runtime.tables import layers_table, show, totals_table
+
+    with _bar("emulate", as_json) as bar:
+        if model.is_dir():
+            result = api.emulate(model, cases, board=board, progress=bar)
+        else:
+            if board is None:
+                raise DataError("a model file needs a board", hint="give --board")
+            result = api.emulate_model(_int8(model, calibration), board, cases, progress=bar)
+    save_arrays(output, result.outputs)
+    if as_json:
+        typer.echo(result.to_json())
+    else:
+        show(layers_table(result))
+        show(totals_table(result))
+
+
+@app.command()
+def search(
+    data: Annotated[Path, typer.Option(help=".npz with x_train, y_train, x_test, y_test, …")],
+    board: BoardOption,
+    ram: Annotated[str, typer.Option(help="RAM budget, such as 32K")],
+    flash: Annotated[str, typer.Option(help="flash budget, such as 128K")],
+    latency: Annotated[str, typer.Option(help="latency budget, such as 20ms")],
+    out: Annotated[Path, typer.Option(help="the folder to write; an interrupted run resumes")],
+    epochs: Annotated[int | None, typer.Option(help="epochs of the search")] = None,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same network")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Search, train, quantize and export a network for a data set within a board's budgets."""
+    from edge_runtime import jobs
+    from edge_runtime.tables import search_table, show
+
+    budget = jobs.parse_budget(ram, flash, latency)
+    with _stages(as_json) as stages:
+        result = jobs.search(
+            data,
+            board,
+            budget,
+            out,
+            epochs=epochs,
+            seed=seed,
+            command=_command(),
+            progress=stages,
+        )
+    if as_json:
+        typer.echo(result.to_json())
+    else:
+        show(search_table(result))
+    if result.error is not None:
+        raise result.error
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="an exported folder that was emulated")],
+    out: Annotated[Path, typer.Option(help="the HTML file to write")],
+) -> None:
+    """Write one HTML page: sizes, arena over time, cost per layer."""
+    from edge_runtime import api
+
+    api.report(folder, out)
+    typer.echo(f"wrote {out}")
+
+
+def _int8(model: Path, calibration: Path | None) -> Any:
+    from edge_runtime import api
+
+    graph = api.load(model)
+    return graph if calibration is None else api.quantize(graph, calibration).graph
+
+
+def _command() -> str:
+    """The command as typed, without the folder that the program lies in."""
+    return shlex.join(["edge-runtime", *sys.argv[1:]])
+
+
+def _bar(text: str, quiet: bool) -> Any:
+    from edge_runtime.progress import bar
+
+    return bar(text, quiet)
+
+
+def _stages(quiet: bool) -> Any:
+    from edge_runtime.progress import stages
+
+    return stages(quiet)
+
+
+if __name__ == "__main__":
+    main()

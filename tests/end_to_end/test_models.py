@@ -1,0 +1,97 @@
+"""Real models through export and emulate, unchanged, bit for bit, on every core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime import api
+from edge_runtime.cases import Cases
+from edge_runtime.emulation import compare
+from edge_runtime.graph import Graph
+
+MODELS = [
+    "mlperf_ad_autoencoder_int8",
+    "mlperf_kws_dscnn_int8",
+    "mlperf_ic_resnet8_int8",
+    "mlperf_vww_mobilenetv1_025_96_int8",
+    "tflm_hello_world_int8",
+    "tflm_micro_speech_int8",
+]
+BOARDS = ["rpi_pico", "nucleo_l4r5zi", "nucleo_f746zg", "nucleo_l552ze_q", "host"]
+
+# Peers' figures of notes on kernels: TFLM with CMSIS-NN on Cortex-M4, executed instructions.
+MOST_INSTRUCTIONS_M4 = {
+    "mlperf_ad_autoencoder_int8": 572_184,
+    "mlperf_kws_dscnn_int8": 7_698_862,
+    "mlperf_ic_resnet8_int8": 29_863_409,
+    "mlperf_vww_mobilenetv1_025_96_int8": 24_101_870,
+}
+MOST_RAM = {
+    "mlperf_ad_autoencoder_int8": 1_000,
+    "mlperf_kws_dscnn_int8": 17_000,
+    "mlperf_ic_resnet8_int8": 53_000,
+    "mlperf_vww_mobilenetv1_025_96_int8": 60_000,
+}
+
+
+def _graph(models: Path, name: str) -> Graph:
+    return api.load(models / f"{name}.tflite")
+
+
+def _reference(models: Path, name: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    with np.load(models / f"{name}.ref.npz") as archive:
+        return {"in0": archive["in0"]}, archive["out0_tflm"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_stored_case_equals_tflm(models: Path, tmp_path: Path, name: str, board: str) -> None:
+    graph = _graph(models, name)
+    given, expected = _reference(models, name)
+    exported = api.export(graph, board, tmp_path / "firmware")
+    assert exported.build.ram_bytes == exported.manifest.ram_bytes
+    cases = Cases.of([graph.tensors[i] for i in graph.inputs], given, streaming=False)
+    result = api.emulate(exported.folder, cases)
+    np.testing.assert_array_equal(result.outputs["out0"], expected)
+    checked = compare(graph, cases.first(2), _first(result, 2))
+    assert checked.exact == checked.compared > 0
+    if board != "host":
+        assert result.instructions is not None and result.estimated_cycles is not None
+        counted = sum(layer.instructions or 0 for layer in result.layers)
+        assert 0.99 * result.instructions < counted <= result.instructions
+
+
+def _first(result, count):  # type: ignore[no-untyped-def]
+    import dataclasses
+
+    outputs = {name: array[:count] for name, array in result.outputs.items()}
+    return dataclasses.replace(result, outputs=outputs)
+
+
+@pytest.mark.parametrize("name", MOST_INSTRUCTIONS_M4)
+def test_cortex_m4_needs_no_more_than_the_best_open_engine(
+    models: Path, tmp_path: Path, name: str
+) -> None:
+    graph = _graph(models, name)
+    given, _ = _reference(models, name)
+    cases = Cases.of([graph.tensors[i] for i in graph.inputs], given, streaming=False).first(1)
+    exported = api.export(graph, "nucleo_l4r5zi", tmp_path / "firmware")
+    result = api.emulate(exported.folder, cases)
+    assert result.instructions is not None
+    assert result.instructions <= MOST_INSTRUCTIONS_M4[name]
+    assert exported.manifest.ram_bytes <= MOST_RAM[name]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_export_gives_the_same_bytes_again(models: Path, tmp_path: Path, name: str) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        api.export(_graph(models, name), "nucleo_l4r5zi", folder)
+    files = sorted(p.relative_to(folders[0]) for p in folders[0].rglob("*") if p.is_file())
+    assert files
+    for file in files:
+        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file

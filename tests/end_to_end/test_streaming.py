@@ -1,0 +1,47 @@
+"""State kept between inferences: steps of a case see it, the next case does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime import api
+from edge_runtime.cases import Cases
+from edge_runtime.emulation import reference
+from edge_runtime.graph import DType, Graph, Kind, Node, Quantization, Tensor
+from edge_runtime.ops import Add, Quantize
+
+INPUT = Quantization.per_tensor(0.5, 3)
+SUM = Quantization.per_tensor(0.5, -7)
+OUTPUT = Quantization.per_tensor(0.25, 1)
+
+
+def running_sum() -> Graph:
+    """sum += x; y = sum, of another scale."""
+    return Graph.build(
+        "running_sum",
+        [
+            Tensor("x", (1, 5), DType.INT8, quantization=INPUT),
+            Tensor("sum", (1, 5), DType.INT8, Kind.STATE, SUM),
+            Tensor("y", (1, 5), DType.INT8, quantization=OUTPUT),
+        ],
+        [Node("add", Add(), ("x", "sum"), "sum"), Node("scale", Quantize(), ("sum",), "y")],
+        ["x"],
+        ["y"],
+    )
+
+
+@pytest.mark.parametrize("board", ["nucleo_l4r5zi", "rpi_pico", "host"])
+def test_state_lives_through_the_steps_of_a_case(tmp_path: Path, board: str) -> None:
+    graph = running_sum()
+    exported = api.export(graph, board, tmp_path / "firmware")
+    assert exported.manifest.streaming and exported.manifest.state_bytes >= 5
+    x = np.random.default_rng(5).integers(-9, 9, (3, 4, 1, 5)).astype(np.int8)
+    cases = Cases.of([graph.tensors["x"]], {"in0": x}, streaming=True)
+    result = api.emulate(exported.folder, cases)
+    assert result.outputs["out0"].shape == (3, 4, 1, 5)
+    np.testing.assert_array_equal(result.outputs["out0"], reference(graph, cases)["out0"])
+    real = np.cumsum(INPUT.dequantize(x), axis=1)
+    np.testing.assert_allclose(OUTPUT.dequantize(result.outputs["out0"]), real, atol=0.26)
