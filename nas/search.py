@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,3 +143,36 @@ def search(
     if result.measured.overruns(budget):
         raise BudgetNotMet(result)
     return result
+
+
+def convert(network: Network, data: Dataset) -> tuple[Graph, Graph]:
+    """The float graph and the int8 graph of a trained network."""
+    graph = network.graph()
+    chosen = np.linspace(0, len(data.train) - 1, min(CALIBRATION, len(data.train))).astype(int)
+    windows = graph_input(data.train.windows[chosen], data.normalisation)
+    return graph, quantize(graph, {graph.inputs[0]: windows}).graph
+
+
+def graph_input(windows: Floats, normalisation: Normalisation) -> Floats:
+    """Windows (N, T, S) in physical units as the graphs take them: (N, 1, T, S, 1)."""
+    return normalisation.apply(windows)[:, None, :, :, None]
+
+
+def test_accuracy(graph: Graph, data: Dataset) -> float:
+    """The share of all test windows that `graph`, float or int8, classifies right."""
+    return accuracy(graph, graph_input(data.test.windows, data.normalisation), data.test.labels)
+
+
+@contextmanager
+def _reproducible() -> Iterator[None]:
+    """One thread, as sums in another order differ; the caller's generator and threads come back.
+
+    The tensors are small: a second thread would gain a third, and lose far more on a busy machine.
+    """
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
