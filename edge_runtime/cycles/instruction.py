@@ -37,10 +37,11 @@ class Kind(Enum):
     NOP = auto()
     SYSTEM = auto()  # mrs, msr, cps, wfi, svc
     BARRIER = auto()
-    FP = auto()  # add, multiply, compare, convert, move
+    FP = auto()  # add, multiply, compare, convert, move among its own registers
     FP_ACCUMULATE = auto()
     FP_DIVIDE = auto()  # and square root
-    FP_MOVE_PAIR = auto()  # two core registers at once
+    FP_MOVE = auto()  # to or from a core register
+    FP_MOVE_PAIR = auto()  # two at once
     FP_LOAD = auto()
     FP_STORE = auto()
     FP_LOAD_MULTIPLE = auto()
@@ -177,7 +178,7 @@ def _kind(decoder: capstone.Cs, item: capstone.CsInsn, writes: int) -> Kind:
     jumps = bool(writes & _bit(arm.ARM_REG_PC))
     if kind is None and decoder.insn_name(item.id).startswith("v"):
         core = [o for o in item.operands if o.type == arm.ARM_OP_REG and _is_core(o.reg)]
-        return Kind.FP_MOVE_PAIR if len(core) == 2 else Kind.FP
+        return (Kind.FP, Kind.FP_MOVE, Kind.FP_MOVE_PAIR)[len(core)]
     if kind is Kind.LOAD and jumps:
         return Kind.LOAD_PC
     if kind is Kind.LOAD_MULTIPLE and jumps:

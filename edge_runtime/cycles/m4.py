@@ -45,6 +45,7 @@ M4 = Table(
             Kind.FP: Cost(1, _FPU),
             Kind.FP_ACCUMULATE: Cost(3, _FPU),
             Kind.FP_DIVIDE: Cost(14, _FPU),
+            Kind.FP_MOVE: Cost(2, _FPU),
             Kind.FP_MOVE_PAIR: Cost(2, _FPU),
             Kind.FP_LOAD: Cost(1, _FPU, each=1),
             Kind.FP_STORE: Cost(1, _FPU, each=1),

@@ -47,6 +47,7 @@ M7 = DualIssue(
             Kind.FP: Issue(Unit.FP, latency=3, sums=3),
             Kind.FP_ACCUMULATE: Issue(Unit.FP, latency=6, sums=3),
             Kind.FP_DIVIDE: Issue(Unit.FP, cycles=16, latency=1),
+            Kind.FP_MOVE: Issue(Unit.FP, latency=2),
             Kind.FP_MOVE_PAIR: Issue(alone=True),
             Kind.FP_LOAD: Issue(),
             Kind.FP_STORE: Issue(Unit.STORE),

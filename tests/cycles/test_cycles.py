@@ -39,6 +39,7 @@ def cycles(core, *lines):
         (["vmul.f32 s0, s1, s2"], 1),
         (["vmla.f32 s0, s1, s2"], 3),
         (["vdiv.f32 s0, s1, s2"], 14),
+        (["vmov r0, s0"], 2),
         (["vldr s0, [r1]"], 2),
         (["vpush {d8, d9}"], 5),
         (["sdiv r0, r1, r2"], 7),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 
 import pytest
@@ -75,9 +76,16 @@ class Recorder:
         (self.previous,) = decode(self.image.read(address, size), address)
 
 
+@pytest.fixture(params=["zig", pytest.param("gcc", marks=pytest.mark.gcc)])
+def compiler(request):
+    if request.param == "gcc" and shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("arm-none-eabi-gcc is not installed")
+    return request.param
+
+
 @pytest.mark.parametrize("board", ["nucleo_l4r5zi", "nucleo_l552ze_q", "nucleo_f746zg", "rpi_pico"])
-def test_counts_are_exact(firmware, board):
-    with on(board, firmware(board)) as target:
+def test_counts_are_exact(firmware, board, compiler):
+    with on(board, firmware(board, compiler=compiler)) as target:
         recorder = Recorder(target)
         target.identify()
         target.reset()
