@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import edge_runtime
-from edge_runtime.errors import DataError, EdgeRuntimeError
+from edge_runtime.errors import DataError, EdgeRuntimeError, ToolchainError
 
 app = typer.Typer(
     name="edge-runtime",
@@ -149,7 +148,11 @@ def export(
 
     graph = _int8(model, calibration)
     exported = api.export(
-        graph, board, out, origin=api.origin(model, _command()), compiler=compiler
+        graph,
+        board,
+        out,
+        origin=api.origin(model, f"edge-runtime export {model.name} --board {board}"),
+        compiler=compiler,
     )
     if as_json:
         typer.echo(exported.to_json())
@@ -217,27 +220,30 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Search, train, quantize and export a network for a data set within a board's budgets."""
-    from edge_runtime import jobs
-    from edge_runtime.tables import search_table, show
+    from edge_runtime import units
 
-    budget = jobs.parse_budget(ram, flash, latency)
+    sizes = units.parse_size(ram), units.parse_size(flash), units.parse_time(latency)
+    jobs = _jobs()
     with _stages(as_json) as stages:
-        result = jobs.search(
+        found = jobs.search(
             data,
             board,
-            budget,
+            jobs.Budget(*sizes),
             out,
             epochs=epochs,
             seed=seed,
-            command=_command(),
+            command=f"edge-runtime search --board {board} --seed {seed}",
             progress=stages,
         )
     if as_json:
-        typer.echo(result.to_json())
+        typer.echo(found.to_json())
     else:
-        show(search_table(result))
-    if result.error is not None:
-        raise result.error
+        from edge_runtime.tables import search_tables, show
+
+        show(*search_tables(found))
+        typer.echo(f"wrote {out}")
+    if found.error is not None:
+        raise found.error
 
 
 @app.command()
@@ -252,16 +258,24 @@ def report(
     typer.echo(f"wrote {out}")
 
 
+def _jobs() -> Any:
+    try:
+        import torch  # noqa: F401 - to say in one sentence what is missing
+    except ImportError as error:
+        raise ToolchainError(
+            "the search needs PyTorch, which is not installed",
+            hint="pip install 'edge-runtime[nas]'",
+        ) from error
+    from edge_runtime import jobs
+
+    return jobs
+
+
 def _int8(model: Path, calibration: Path | None) -> Any:
     from edge_runtime import api
 
     graph = api.load(model)
     return graph if calibration is None else api.quantize(graph, calibration).graph
-
-
-def _command() -> str:
-    """The command as typed, without the folder that the program lies in."""
-    return shlex.join(["edge-runtime", *sys.argv[1:]])
 
 
 def _bar(text: str, quiet: bool) -> Any:

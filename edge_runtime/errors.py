@@ -51,7 +51,12 @@ class ModelError(EdgeRuntimeError):
 
     def __init__(self, message: str, *, hint: str = "", problems: Sequence[Problem] = ()) -> None:
         super().__init__("\n".join([message, *(f"  {problem}" for problem in problems)]), hint=hint)
+        self.message = message
         self.problems = tuple(problems)
+
+    def within(self, place: str) -> ModelError:
+        """The same error, said of the file or model `place`."""
+        return ModelError(f"{place}: {self.message}", hint=self.hint, problems=self.problems)
 
 
 class GraphError(EdgeRuntimeError):

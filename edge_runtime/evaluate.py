@@ -20,6 +20,7 @@ from edge_runtime.ops import (
     Dequantize,
     Linear,
     Mean,
+    Pad,
     Pool2D,
     Quantize,
     Reshape,
@@ -74,14 +75,18 @@ def _by_sample_already(graph: Graph, node: Node) -> bool:
         return False
     match node.op:
         case Add():
-            return _adds_by_sample(inputs, output)
+            apart = _adds_by_sample(inputs, output)
         case Mean(axes=axes):
-            return 0 not in axes
+            apart = 0 not in axes
         case Softmax():
-            return len(output.shape) > 1
+            apart = len(output.shape) > 1
+        case Pad(before=before, after=after):
+            apart = before[0] == after[0] == 0
         case Transpose(order=order):
-            return order[0] == 0
-    return isinstance(node.op, Linear | Pool2D | Quantize | Dequantize | Reshape)
+            apart = order[0] == 0
+        case _:
+            apart = isinstance(node.op, Linear | Pool2D | Quantize | Dequantize | Reshape)
+    return apart
 
 
 def _adds_by_sample(inputs: tuple[Tensor, ...], output: Tensor) -> bool:

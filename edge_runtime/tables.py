@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +14,9 @@ from edge_runtime.device.build import Build
 from edge_runtime.emulation import Emulation
 from edge_runtime.export.manifest import Manifest
 from edge_runtime.quant import Quantized
+
+if TYPE_CHECKING:
+    from edge_runtime.jobs import Searched
 
 PLAIN_WIDTH = 150
 """Columns where the output is no terminal."""
@@ -131,6 +135,29 @@ def limits_table(title: str, limits: Iterable[Limit]) -> Table:
     return table
 
 
+def search_tables(found: Searched) -> list[Table]:
+    """What a search found: cost of every layer, and all figures beside their budgets."""
+    network, emulation = found.network, found.emulation
+    budget = network.budget
+    drop = 100 * (network.accuracy_float - network.accuracy_int8)
+    exact = None if not emulation.compared else 100 * (emulation.exact or 0) / emulation.compared
+    limits = [
+        Limit("RAM", found.exported.image.ram_bytes, budget.ram_bytes, "B"),
+        Limit("flash", found.exported.image.flash_bytes, budget.flash_bytes, "B"),
+        Limit("stack, high-water mark", emulation.stack_bytes, None, "B"),
+        Limit("estimated time", emulation.estimated_ms, budget.latency_ms, "ms"),
+        Limit("MACs", network.macs, None, ""),
+        Limit("parameters", network.parameters, None, ""),
+        Limit("float accuracy, test", 100 * network.accuracy_float, None, "%"),
+        Limit("int8 accuracy, test", 100 * network.accuracy_int8, None, "%"),
+        Limit("int8 under float", drop, None, "points"),
+        Limit("emulated = reference", exact, None, "% of output values"),
+    ]
+    windows = emulation.outputs["out0"].shape[0]
+    title = f"{found.test_windows} test windows, {windows} of them through the emulated image"
+    return [layers_table(emulation), limits_table(title, limits)]
+
+
 def quantization_table(result: Quantized) -> Table:
     """The layers that quantization hurt most."""
     report = result.report
@@ -158,4 +185,6 @@ def _bytes(value: int | None) -> str:
 
 
 def _quantity(value: float, unit: str) -> str:
-    return f"{value:,.0f} B" if unit == "B" else f"{value:.2f} {unit}".rstrip()
+    if unit in {"B", ""}:
+        return f"{value:,.0f} {unit}".rstrip()
+    return f"{value:.2f} {unit}"

@@ -33,6 +33,7 @@ from edge_runtime.ops import (
     FullyConnected,
     Linear,
     Mean,
+    Pad,
     Pool2D,
     Quantize,
     Reshape,
@@ -205,6 +206,9 @@ class _Writer:
             case Transpose():
                 step = Step("Transpose", (), {"perm": list(node.op.order)})
                 self.values.make(output, False, self.values.stored(image, False), [step], node.name)
+            case Pad():
+                steps = [self._padding(node, node.op, image)]
+                self.values.make(output, False, self.values.stored(image, False), steps, node.name)
             case Quantize():
                 rounding = self._rounding(node, planar)
                 self._make(node, output, planar, self.values.real(image, planar), rounding)
@@ -213,6 +217,14 @@ class _Writer:
                 self._make(node, output, planar, self.values.stored(image, planar), [step])
             case _:
                 raise TypeError(f"{type(node.op).__name__} has no ONNX form here")
+
+    def _padding(self, node: Node, op: Pad, image: Tensor) -> Step:
+        pads = np.array([*op.before, *op.after], np.int64)
+        names = [
+            self.values.initializer(f"{node.name}/pads", pads),
+            self.values.initializer(f"{node.name}/fill", np.array(op.value, image.dtype.numpy)),
+        ]
+        return Step("Pad", names)
 
     def _rounding(self, node: Node, planar: bool) -> list[Step]:
         """What makes the QuantizeLinear to come round as the integer kernel does."""

@@ -34,6 +34,7 @@ from edge_runtime.ops import (
     Linear,
     MaxPool2D,
     Mean,
+    Pad,
     Pool2D,
     Reshape,
     Transpose,
@@ -207,12 +208,17 @@ class _Writer:
             names.append(self.add_integers(f"{node.name}/axes", node.op.axes))
         if isinstance(node.op, Reshape):
             names.append(self.add_integers(f"{node.name}/shape", node.op.shape))
+        if isinstance(node.op, Pad):
+            pads = list(zip(node.op.before, node.op.after, strict=True))
+            names += [self.add_integers(f"{node.name}/padding", pads)]
+            names += [self.add_fill(node, node.op.value)]
         if isinstance(node.op, Transpose):
             names.append(self.add_integers(f"{node.name}/order", node.op.order))
         if isinstance(node.op, Linear):
             names = [*names[:2], *self.add_bias(node)]
         options = options_of(node.op, tensors, padding)
-        self.add_operator(node.op.NAME, names, node.output, options, version_of(node.op, tensors))
+        name = "PADV2" if isinstance(node.op, Pad) else node.op.NAME
+        self.add_operator(name, names, node.output, options, version_of(node.op, tensors))
 
     def add_pad(self, node: Node, window: Window) -> str:
         """Pad the input of `node` with what stands for zero, or for a maximum's least value."""
@@ -232,13 +238,16 @@ class _Writer:
         if not isinstance(node.op, MaxPool2D):
             self.add_operator("PAD", names, padded, schema.PadOptionsT(), VERSIONS["PAD"])
             return padded
-        least = np.finfo(np.float32).min if image.dtype.is_float else image.dtype.range[0]
-        fill = np.array([least], image.dtype.numpy)
-        names.append(
-            self.add_tensor(Tensor.constant(f"{node.name}/fill", fill, image.quantization))
-        )
+        least = float("-inf") if image.dtype.is_float else image.dtype.range[0]
+        names.append(self.add_fill(node, least))
         self.add_operator("PADV2", names, padded, schema.PadV2OptionsT(), VERSIONS["PADV2"])
         return padded
+
+    def add_fill(self, node: Node, value: float) -> str:
+        """A constant of one stored value, of the type and quantization of the input of `node`."""
+        image = self.graph.node_inputs(node)[0]
+        fill = np.array([value], image.dtype.numpy)
+        return self.add_tensor(Tensor.constant(f"{node.name}/fill", fill, image.quantization))
 
     def add_integers(self, name: str, values: Sequence[int] | Sequence[tuple[int, int]]) -> str:
         """A constant int32 tensor of `values`."""

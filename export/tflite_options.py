@@ -15,6 +15,7 @@ from edge_runtime.ops import (
     Dequantize,
     FullyConnected,
     Mean,
+    Pad,
     Pool2D,
     Quantize,
     Reshape,
@@ -52,6 +53,7 @@ _ACTIVATIONS = {
 
 _EMPTY: dict[type[Op], Options] = {
     Dequantize: schema.DequantizeOptionsT,
+    Pad: schema.PadV2OptionsT,
     Quantize: schema.QuantizeOptionsT,
     Transpose: schema.TransposeOptionsT,
 }

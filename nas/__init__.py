@@ -18,7 +18,7 @@ from edge_runtime.nas.space import Architecture, FusionCell, Space, TimeCell
 from edge_runtime.nas.watch import watch_windows
 
 if TYPE_CHECKING:
-    from edge_runtime.nas.search import BudgetNotMet, Candidate, SearchResult, search
+    from edge_runtime.nas.pipeline import BudgetNotMet, Candidate, SearchResult, search
 
 __all__ = [
     "Architecture",
@@ -47,6 +47,4 @@ _NEEDS_TORCH = {"BudgetNotMet", "Candidate", "SearchResult", "search"}
 def __getattr__(name: str) -> Any:
     if name not in _NEEDS_TORCH:
         raise AttributeError(f"module {__name__} has no attribute {name}")
-    value = getattr(importlib.import_module("edge_runtime.nas.search"), name)
-    globals()[name] = value  # otherwise the submodule search would stand under this name
-    return value
+    return getattr(importlib.import_module("edge_runtime.nas.pipeline"), name)

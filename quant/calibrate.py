@@ -10,7 +10,7 @@ import numpy as np
 from edge_runtime.errors import DataError
 from edge_runtime.evaluate import evaluate, matched, rebatch
 from edge_runtime.graph import Array, DType, Graph, Node
-from edge_runtime.ops import Pool2D, Reshape, Softmax, Transpose
+from edge_runtime.ops import Pad, Pool2D, Reshape, Softmax, Transpose
 from edge_runtime.quant.ranges import Histogram, Observer, Range, Ranges
 
 PERCENT = 99.99
@@ -79,7 +79,7 @@ def own_tensors(graph: Graph) -> tuple[str, ...]:
 
 def keeps_or_fixes(node: Node) -> bool:
     """Whether the quantization of what `node` makes follows from the operation."""
-    return isinstance(node.op, Pool2D | Reshape | Transpose | Softmax)
+    return isinstance(node.op, Pad | Pool2D | Reshape | Transpose | Softmax)
 
 
 def _named(
@@ -104,14 +104,14 @@ def _extremes(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, Range]:
     found = {name: Range(array.min(), array.max()) for name, array in arrays.items()}
 
     def observe(node: Node, values: Array) -> None:
+        if keeps_or_fixes(node):
+            return
         if not np.isfinite(values).all():
             raise DataError(
                 f"node {node.name} ({node.op.NAME}) makes values that are not finite out of the"
                 " calibration arrays",
                 hint="are the arrays scaled as they were in training?",
             )
-        if keeps_or_fixes(node):
-            return
         seen = found.get(node.output, Range(0, 0))
         found[node.output] = Range(min(seen.low, values.min()), max(seen.high, values.max()))
 
@@ -198,7 +198,12 @@ class _Probe:
 
 
 def noise(exact: Array, held: Array) -> float:
-    """Squared error over squared signal; 0 where both are nothing."""
-    signal = np.sum(np.square(exact, dtype=np.float64))
-    error = np.sum(np.square(exact.ravel().astype(np.float64) - held.ravel()))
+    """Squared error over squared signal; 0 where both are nothing.
+
+    What a maximum pool's input is padded with is minus infinity, and no signal.
+    """
+    finite = np.isfinite(exact).ravel()
+    values = exact.ravel()[finite].astype(np.float64)
+    signal = np.sum(np.square(values))
+    error = np.sum(np.square(values - held.ravel()[finite]))
     return float(error / signal) if signal else float(error > 0)

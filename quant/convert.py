@@ -15,7 +15,7 @@ import numpy as np
 from edge_runtime.errors import DataError, ModelError, Problem
 from edge_runtime.graph import Array, DType, Graph, Kind, Node, Quantization, Tensor
 from edge_runtime.graph.verify import verify
-from edge_runtime.ops import Dequantize, Linear, Quantize, Softmax
+from edge_runtime.ops import Dequantize, Linear, Pad, Quantize, Softmax
 from edge_runtime.quant.calibrate import keeps_or_fixes, own_tensors
 from edge_runtime.quant.ranges import SMALLEST_SCALE, Range, Ranges
 
@@ -28,10 +28,11 @@ SOFTMAX = Quantization.per_tensor(1 / 256, -128)
 def quantize_graph(graph: Graph, ranges: Ranges, *, interface: DType = DType.INT8) -> Graph:
     """The int8 form of the float `graph`, with the same names.
 
-    `ranges` has one for each tensor that `calibrate` gives one for. Pools, reshapes and transposes
-    hand on the quantization of their input, and softmax has a fixed one. With `interface` float32
-    the graph quantizes its inputs and dequantizes its outputs itself. ModelError: the graph is not
-    all float32, or keeps state. DataError: ranges are missing, or `interface` is another type.
+    `ranges` has one for each tensor that `calibrate` gives one for. What only
+    moves or picks values hands on the quantization of its input, and softmax has a fixed one. With
+    `interface` float32 the graph quantizes its inputs and dequantizes its outputs itself.
+    ModelError: the graph is not all float32, or keeps state. DataError: ranges are missing, or
+    `interface` is another type.
     """
     if interface not in (DType.INT8, DType.FLOAT32):
         raise DataError(f"interface {interface.value}; allowed: int8, float32")
@@ -92,6 +93,10 @@ class _Conversion:
         inputs = self.source.node_inputs(node)
         if isinstance(node.op, Linear):
             return replace(node, inputs=self.linear(node, node.op, inputs))
+        if isinstance(node.op, Pad):
+            real = np.asarray(node.op.value, np.float32)
+            fill = self.activations[inputs[0].name].quantize(real, DType.INT8)
+            return replace(node, op=replace(node.op, value=float(fill)))
         names = [
             tensor.name if tensor.data is None else self.operand(node, tensor) for tensor in inputs
         ]

@@ -29,6 +29,7 @@ from edge_runtime.ops import (
     Linear,
     MaxPool2D,
     Mean,
+    Pad,
     Quantize,
     Reshape,
     Softmax,
@@ -199,6 +200,9 @@ class Builder:
 
     def transpose(self, source: str, *order: int) -> str:
         return self._same(Transpose(order), source)
+
+    def pad(self, source: str, before: Shape, after: Shape, value: float = 0) -> str:
+        return self._same(Pad(before, after, value), source)
 
     def quantize(self, source: str) -> str:
         return self.node(Quantize(), [source], self._activation(DType.INT8, 0.02), DType.INT8)

@@ -28,13 +28,13 @@ def load_model(path: Path) -> Graph:
         raise ModelError(f"{path} is malformed: {error}", hint=_HINT) from error
     except EdgeRuntimeError as error:
         if isinstance(error, ModelError):
-            raise
+            raise error.within(str(path)) from error
         raise ModelError(f"{path}: {error}", hint=error.hint) from error
     # The generated FlatBuffers accessors, NumPy and protobuf meet malformed files with any of a
     # dozen kinds of exception; this is the one place where all of them become ours.
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise ModelError(f"{path} is malformed ({reason[:300]})", hint=_HINT) from error
+        raise ModelError(f"{path} is damaged or cut off ({reason[:300]})", hint=_HINT) from error
 
 
 _HINT = "convert or download the model again; ONNX's and LiteRT's own checkers may tell more"

@@ -19,6 +19,7 @@ from edge_runtime.kernels.packing import (
 )
 from edge_runtime.ops import (
     Add,
+    AddScaling,
     AveragePool2D,
     Conv2D,
     DepthwiseConv2D,
@@ -84,6 +85,14 @@ def _same_shapes(site: Site) -> str | None:
     refused = _int8(site)
     if refused is None and site.inputs[0].shape != site.inputs[1].shape:
         return "operands of different shapes"
+    return refused
+
+
+def _ordinary_sum(site: Site) -> str | None:
+    """The larger scale has the factor 1/2; the result's must not need a shift to the left."""
+    refused = _same_shapes(site)
+    if refused is None and AddScaling.of(site.inputs, site.output).result.shift > -2:
+        return "an output scale far below those of the operands"
     return refused
 
 
@@ -204,6 +213,7 @@ KERNELS: tuple[Kernel, ...] = (
         _depthwise_dsp,
     ),
     _kernel("er_linear_s8_dsp", FullyConnected, "4 rows by SMLAD", _int8, _linear_dsp),
+    _kernel("er_add_s8_dsp", Add, "by SMMLAR", _ordinary_sum, _over_operands),
     _kernel("er_conv_s8_ref", Conv2D, "portable C", _image, _conv_ref),
     _kernel(
         "er_conv_s8_ref",

@@ -16,6 +16,8 @@ from edge_runtime.memory.problem import Effort, Problem
 
 _COST = 10
 """Effort to look at one step from one state."""
+_BEAM = 30
+"""States of one depth that are carried on where the search for the least peak is given up."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,7 @@ def least_peak(problem: Problem, effort: Effort) -> tuple[tuple[int, ...], int]:
         if not state.ready:
             return _unwind(came, state.done), peak
         if not effort.spend(_COST * len(state.ready)):
-            tried = (*_unwind(came, state.done), *walk.descend(state))
-            return min((tried, tuple(range(len(problem.jobs)))), key=walk.peak), peak
+            return _beam(walk, len(problem.jobs)), peak
         for step in walk.useful_steps(state, peak):
             after = walk.after(state, step)
             if after.done not in came:
@@ -80,6 +81,20 @@ def _unwind(came: Mapping[int, tuple[int, int]], done: int) -> tuple[int, ...]:
         job, done = came[done]
         order.append(job)
     return tuple(reversed(order))
+
+
+def _beam(walk: _Walk, jobs: int) -> tuple[int, ...]:
+    """A good order: the best few states of each depth are carried on."""
+    level: list[tuple[int, _State, tuple[int, ...]]] = [(0, walk.start(), ())]
+    for _ in range(jobs):
+        best: dict[int, tuple[int, _State, tuple[int, ...]]] = {}
+        for peak, state, order in level:
+            for step in walk.useful_steps(state, peak):
+                after, most = walk.after(state, step), max(peak, step.cost)
+                if after.done not in best or most < best[after.done][0]:
+                    best[after.done] = (most, after, (*order, step.job))
+        level = sorted(best.values(), key=lambda entry: (entry[0], entry[1].live))[:_BEAM]
+    return level[0][2]
 
 
 def schedules(problem: Problem, limit: Callable[[], int], effort: Effort) -> Iterator[Schedule]:
@@ -210,21 +225,3 @@ class _Walk:
                 yield _Step(job, step.cost + best - self.saved(job, value), step.live), value
             best = max((self.saved(job, v) for v in values), default=0)
             yield _Step(job, step.cost + best, step.live), None
-
-    def descend(self, state: _State) -> list[int]:
-        """The rest of an order: at each step the job that costs least."""
-        order = []
-        while state.ready:
-            steps = (self.step(state, job) for job in state.ready)
-            step = min(steps, key=lambda step: (step.cost, step.live))
-            state = self.after(state, step)
-            order.append(step.job)
-        return order
-
-    def peak(self, order: tuple[int, ...]) -> int:
-        """The most bytes alive in this order, with the best overwriting."""
-        state, peak = self.start(), 0
-        for job in order:
-            step = self.step(state, job)
-            state, peak = self.after(state, step), max(peak, step.cost)
-        return peak

@@ -6,12 +6,13 @@ output is a view of the value it reads, and keeps that alive. Sets of jobs are b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from edge_runtime.errors import GraphError
 from edge_runtime.graph import Graph, Kind, Node
-from edge_runtime.kernels.kernel import Choice
+from edge_runtime.kernels.kernel import Choice, Demand
+from edge_runtime.memory.state import StateOrder
 from edge_runtime.ops import Reshape
 
 
@@ -86,30 +87,79 @@ def problem_of(graph: Graph, choices: Mapping[str, Choice], alignment: int) -> P
     lost = [n.name for n in graph.nodes if not isinstance(n.op, Reshape) and n.name not in choices]
     if lost:
         raise GraphError(f"no kernel is chosen for {', '.join(lost)}: its scratch is unknown")
-    roots = _roots(graph)
-    numbers = _number_values(graph, roots)
-    readers = [0] * len(numbers)
-    jobs = []
-    state = _StateOrder(graph, roots)
-    makers: dict[str, int] = {}
-    for index, node in enumerate(graph.nodes):
-        demand = choices[node.name].demand if node.name in choices else None
-        allowed = _indices(demand.in_place) if demand else ()
-        reads = tuple(dict.fromkeys(numbers[roots[t]] for t in node.inputs if roots[t] in numbers))
-        for value in reads:
-            readers[value] |= 1 << index
-        after = state.visit(index, node, allowed)
+    return _Builder(graph, choices, alignment).build()
+
+
+class _Builder:
+    def __init__(self, graph: Graph, choices: Mapping[str, Choice], alignment: int) -> None:
+        self.graph, self.choices, self.alignment = graph, choices, alignment
+        self.roots = _roots(graph)
+        made = (*graph.inputs, *(node.output for node in graph.nodes))
+        own = dict.fromkeys(self.roots[name] for name in made)
+        arena = (name for name in own if graph.tensors[name].kind is Kind.ACTIVATION)
+        self.numbers = {name: number for number, name in enumerate(arena)}
+        self.held = {self.roots[name] for name in graph.outputs}
+        self.makers: dict[str, int] = {}
+
+    def build(self) -> Problem:
+        state = StateOrder(self.graph, self.roots)
+        jobs = []
+        for index, node in enumerate(self.graph.nodes):
+            choice = self.choices.get(node.name)
+            demand = choice.demand if choice else Demand()
+            after = state.visit(index, node, demand.in_place)
+            jobs.append(self._job(index, node, demand, after))
+        state.check_outputs()
+        return Problem(tuple(jobs), self._values(jobs), self.roots)
+
+    def _job(self, index: int, node: Node, demand: Demand, after: int) -> Job:
         for tensor in node.inputs:
-            after |= makers.get(tensor, 0)
-        makers[node.output] = 1 << index
-        # A view is not among the numbers, nor is a state.
-        writes = numbers.get(node.output)
-        scratch = demand.scratch_bytes if demand else 0
-        over = _overwritable(graph, roots, numbers, node, allowed)
-        jobs.append(Job(node, reads, writes, aligned(scratch, alignment), over, after))
-    state.check_outputs()
-    values = _values(graph, roots, numbers, readers, alignment)
-    return Problem(tuple(jobs), values, roots)
+            after |= self.makers.get(tensor, 0)
+        self.makers[node.output] = 1 << index
+        operands = [self.roots[name] for name in node.inputs]
+        return Job(
+            node,
+            reads=tuple(dict.fromkeys(self.numbers[o] for o in operands if o in self.numbers)),
+            # Neither views nor states are among the numbers.
+            writes=self.numbers.get(node.output),
+            scratch=aligned(demand.scratch_bytes, self.alignment),
+            overwrites=self._overwritable(node, operands, demand.in_place),
+            after=after,
+        )
+
+    def _overwritable(
+        self, node: Node, operands: Sequence[str], allowed: Sequence[int]
+    ) -> tuple[int, ...]:
+        """The values that may be overwritten: in the arena, no output, read as one operand only."""
+        if node.output not in self.numbers:
+            return ()
+        names = (operands[index] for index in allowed)
+        return tuple(
+            self.numbers[name]
+            for name in names
+            if name in self.numbers and operands.count(name) == 1 and name not in self.held
+        )
+
+    def _values(self, jobs: Sequence[Job]) -> tuple[Value, ...]:
+        readers = [0] * len(self.numbers)
+        for index, job in enumerate(jobs):
+            for value in job.reads:
+                readers[value] |= 1 << index
+        shown: dict[str, list[str]] = {name: [name] for name in self.numbers}
+        for node in self.graph.nodes:
+            root = self.roots[node.output]
+            if root != node.output and root in shown:
+                shown[root].append(node.output)
+        return tuple(
+            Value(
+                tuple(shown[name]),
+                aligned(self.graph.tensors[name].bytes, self.alignment),
+                readers[number],
+                name in self.graph.inputs,
+                name in self.held,
+            )
+            for name, number in self.numbers.items()
+        )
 
 
 def _roots(graph: Graph) -> dict[str, str]:
@@ -120,103 +170,3 @@ def _roots(graph: Graph) -> dict[str, str]:
                 raise GraphError(f"{node.name} reshapes into state {node.output}: a copy is needed")
             roots[node.output] = roots[node.inputs[0]]
     return roots
-
-
-def _number_values(graph: Graph, roots: Mapping[str, str]) -> dict[str, int]:
-    made = [*graph.inputs, *(node.output for node in graph.nodes)]
-    names = dict.fromkeys(
-        roots[name] for name in made if graph.tensors[roots[name]].kind is Kind.ACTIVATION
-    )
-    return {name: number for number, name in enumerate(names)}
-
-
-def _values(
-    graph: Graph,
-    roots: Mapping[str, str],
-    numbers: Mapping[str, int],
-    readers: list[int],
-    alignment: int,
-) -> tuple[Value, ...]:
-    held = {roots[name] for name in graph.outputs}
-    views: dict[str, list[str]] = {name: [name] for name in numbers}
-    for node in graph.nodes:
-        root = roots[node.output]
-        if root != node.output and root in views:
-            views[root].append(node.output)
-    return tuple(
-        Value(
-            tuple(views[name]),
-            aligned(graph.tensors[name].bytes, alignment),
-            readers[number],
-            name in graph.inputs,
-            name in held,
-        )
-        for name, number in numbers.items()
-    )
-
-
-def _indices(in_place: object) -> tuple[int, ...]:
-    """The inputs that a kernel may overwrite: none, one, or several to choose from."""
-    if in_place is None:
-        return ()
-    return in_place if isinstance(in_place, tuple) else (int(in_place),)  # type: ignore
-
-
-def _overwritable(
-    graph: Graph,
-    roots: Mapping[str, str],
-    numbers: Mapping[str, int],
-    node: Node,
-    allowed: tuple[int, ...],
-) -> tuple[int, ...]:
-    """The values that may be overwritten: in the arena, no output, read as one operand only."""
-    operands = [roots[name] for name in node.inputs]
-    held = {roots[name] for name in graph.outputs}
-    return tuple(
-        numbers[operands[index]]
-        for index in allowed
-        if operands[index] in numbers
-        and operands.count(operands[index]) == 1
-        and operands[index] not in held
-        and node.output in numbers
-    )
-
-
-@dataclass
-class _StateOrder:
-    """Keeps the jobs that touch one state tensor in the graph's order round each of its writes."""
-
-    graph: Graph
-    roots: Mapping[str, str]
-    touched: dict[str, int] = field(default_factory=dict)
-    written: dict[str, int] = field(default_factory=dict)
-    views: dict[str, set[str]] = field(default_factory=dict)
-    stale: set[str] = field(default_factory=set)
-    """Views of a state that was written after they were made."""
-
-    def visit(self, index: int, node: Node, allowed: tuple[int, ...]) -> int:
-        """The jobs that must run before `node`, the job of this index, for the sake of state."""
-        after = 0
-        for position, tensor in enumerate(node.inputs):
-            root = self.roots[tensor]
-            if self.graph.tensors[root].kind is not Kind.STATE:
-                continue
-            if tensor in self.stale:
-                raise GraphError(f"{node.name} reads {tensor} after its state {root} was written")
-            if root == node.output and position not in allowed:
-                raise GraphError(f"{node.name} updates {root}, but its kernel cannot in place")
-            after |= self.written.get(root, 0)
-            self.touched[root] = self.touched.get(root, 0) | 1 << index
-            if isinstance(node.op, Reshape):
-                self.views.setdefault(root, set()).add(node.output)
-        if self.graph.node_output(node).kind is Kind.STATE:
-            after |= self.touched.get(node.output, 0)
-            self.touched[node.output] = self.written[node.output] = 1 << index
-            self.stale |= self.views.pop(node.output, set())
-        return after & ~(1 << index)
-
-    def check_outputs(self) -> None:
-        """GraphError if a model output is a view of what is no longer there."""
-        for name in self.graph.outputs:
-            if name in self.stale:
-                raise GraphError(f"output {name} shows state {self.roots[name]}, written later")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from edge_runtime.graph import Graph, Kind, Node, Tensor
+from edge_runtime.graph.names import UniqueNames
 
 
 class Draft:
@@ -17,6 +19,10 @@ class Draft:
         self._graph = graph
         self.tensors = dict(graph.tensors)
         self._nodes = {node.name: node for node in graph.nodes}
+        self._places = tuple(self._nodes)
+        self._before: dict[str, tuple[str, ...]] = {}
+        self._node_name = UniqueNames(self._nodes)
+        self._tensor_name = UniqueNames(self.tensors)
         self._makers = {node.output: node.name for node in graph.nodes}
         self._readers: dict[str, dict[str, None]] = {}
         for node in graph.nodes:
@@ -24,7 +30,13 @@ class Draft:
 
     def nodes(self) -> tuple[Node, ...]:
         """All nodes as they are now, in order."""
-        return tuple(self._nodes.values())
+        return tuple(node for place in self._places for node in self._at(place))
+
+    def _at(self, place: str) -> Iterator[Node]:
+        for name in self._before.get(place, ()):
+            yield from self._at(name)
+        if place in self._nodes:
+            yield self._nodes[place]
 
     def current(self, node: Node) -> Node | None:
         """What the node of this name has become; None if it was removed."""
@@ -61,11 +73,12 @@ class Draft:
 
     def replace_by(self, old: Node, *new: Node) -> None:
         """Put several nodes where `old` stands; the last takes its name and output."""
-        nodes = list(self._nodes.values())
-        place = [node.name for node in nodes].index(old.name)
-        self._unlink(nodes[place])
-        self._nodes = {node.name: node for node in (*nodes[:place], *new, *nodes[place + 1 :])}
-        for node in new:
+        *first, last = new
+        self.replace(old, last)
+        earlier = self._before.get(old.name, ())
+        self._before[old.name] = (*earlier, *(node.name for node in first))
+        for node in first:
+            self._nodes[node.name] = node
             self._makers[node.output] = node.name
             self._link(node)
 
@@ -90,18 +103,11 @@ class Draft:
 
     def new_name(self, wanted: str) -> str:
         """A name for a node that no other node has."""
-        name, count = wanted, 0
-        while name in self._nodes:
-            count += 1
-            name = f"{wanted}_{count}"
-        return name
+        return self._node_name(wanted)
 
     def add_tensor(self, tensor: Tensor) -> str:
         """Add `tensor`, under another name if its own is taken; returns the name."""
-        name, count = tensor.name, 0
-        while name in self.tensors:
-            count += 1
-            name = f"{tensor.name}_{count}"
+        name = self._tensor_name(tensor.name)
         self.tensors[name] = replace(tensor, name=name)
         return name
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from builder import Builder
 
 from edge_runtime.graph import Activation, DType, Graph, Window
+from edge_runtime.quant import quantize
 
 RELU, RELU6 = Activation.RELU, Activation.RELU6
 ODD = Window((2, 1), (1, 1), (2, 0), (1, 2))
@@ -61,6 +63,7 @@ CASES: dict[str, Make] = {
     "mean-of-sequence": lambda b: b.mean(b.input(1, 7, 6), 1),
     "mean-of-all": lambda b: b.mean(b.input(1, 7, 6), 0, 1, 2),
     "mean-of-two-axes": lambda b: b.mean(b.input(1, 7, 6, 5), 1, 3, keep_dims=True),
+    "pad": lambda b: b.pad(b.conv(b.input(1, 4, 5, 3), 2), (0, 1, 0, 2), (0, 0, 3, 1), 7),
     "softmax": lambda b: b.softmax(b.input(1, 10)),
     "softmax-of-image": lambda b: b.softmax(b.conv(b.input(1, 3, 2, 4), 6), 2.5),
     "reshape": lambda b: b.reshape(b.conv(b.input(1, 3, 4, 5), 3), 1, 36),
@@ -85,3 +88,16 @@ def build(name: str, dtype: DType = DType.INT8, seed: int = 0) -> tuple[Builder,
     builder = Builder(dtype, seed)
     output = (CASES | MIXED)[name](builder)
     return builder, builder.graph(output)
+
+
+def trained() -> Graph:
+    """A float network, quantized: what the quantizer hands to the exporters."""
+    builder = Builder(DType.FLOAT32, 8)
+    image = builder.input(1, 12, 10, 3)
+    first = builder.conv(image, 8, window=Window((2, 1), (1, 1), (1, 1), (1, 1)), activation=RELU)
+    second = builder.conv(builder.depthwise(first, activation=RELU6), 8, (1, 1))
+    joined = builder.add(second, first, RELU)
+    pooled = builder.average_pool(builder.conv(joined, 5, (1, 1)), (6, 10))
+    graph = builder.graph(builder.softmax(builder.reshape(pooled, 1, 5)))
+    samples = np.random.default_rng(9).normal(0, 1, (100, 1, 12, 10, 3)).astype(np.float32)
+    return quantize(graph, {image: samples}).graph

@@ -126,7 +126,7 @@ def _other_domain() -> Any:
         (_asymmetric, "zero point other than 0"),
         (_other_domain, "(com.example.Identity): the operation is not supported"),
         (lambda: b"", "no ONNX operator set"),
-        (lambda: b"\xff" * 100, "malformed"),
+        (lambda: b"\xff" * 100, "damaged"),
     ],
 )
 def test_refused(make: Callable[[], Any], message: str, tmp_path: Path) -> None:

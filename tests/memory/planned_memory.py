@@ -30,9 +30,7 @@ class Mix(Op):
         raise NotImplementedError
 
     def element(self, i: int, values: Sequence[Array]) -> int:
-        read = (
-            int(value[i]) * (7 + 2 * k) for k, value in enumerate(values) if i < len(value)
-        )
+        read = (int(value[i]) * (7 + 2 * k) for k, value in enumerate(values) if i < len(value))
         return (sum(read) + 31 * i + 1) % 256
 
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:

@@ -33,6 +33,7 @@ from edge_runtime.ops import (
     Quantize,
     Reshape,
     Softmax,
+    Transpose,
 )
 
 Draw = st.DrawFn
@@ -93,7 +94,7 @@ def linear(draw: Draw, kind: type[Conv2D] | type[DepthwiseConv2D]) -> Graph:
     shape = (channels, *kernel, depth) if kind is Conv2D else (1, *kernel, channels)
     image = activation_tensor("image", (1, *size, depth), draw(grids()))
     taps = math.prod(kernel) * (depth if kind is Conv2D else 1)
-    return _linear(draw, op, image, shape, op.weight_axis, taps)
+    return _linear(draw, op, image, shape, axis=op.weight_axis, taps=taps)
 
 
 @st.composite
@@ -103,7 +104,7 @@ def dense(draw: Draw) -> Graph:
     op = FullyConnected(draw(activations), keep_dims=draw(st.booleans()))
     shape = (1, rows, columns) if op.keep_dims else (rows, columns)
     image = activation_tensor("image", shape, draw(grids()))
-    return _linear(draw, op, image, (draw(st.integers(1, 9)), columns), 0, columns)
+    return _linear(draw, op, image, (draw(st.integers(1, 9)), columns), axis=0, taps=columns)
 
 
 def _linear(
@@ -111,6 +112,7 @@ def _linear(
     op: Conv2D | DepthwiseConv2D | FullyConnected,
     image: Tensor,
     shape: Shape,
+    *,
     axis: int,
     taps: int,
 ) -> Graph:
@@ -208,6 +210,15 @@ def reshapes(draw: Draw) -> Graph:
     shape = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=4)))
     grid = draw(grids())
     op = Reshape((1, math.prod(shape)))
+    return one_op(op, [activation_tensor("image", shape, grid)], grid, DType.INT8)
+
+
+@st.composite
+def transposes(draw: Draw) -> Graph:
+    """Another order of dimensions."""
+    shape = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=4)))
+    grid = draw(grids())
+    op = Transpose(tuple(draw(st.permutations(range(len(shape))))))
     return one_op(op, [activation_tensor("image", shape, grid)], grid, DType.INT8)
 
 

@@ -28,6 +28,7 @@ GRAPHS = {
     "softmax": one_op.softmaxes(),
     "quantize": one_op.quantizers(),
     "reshape": one_op.reshapes(),
+    "transpose": one_op.transposes(),
 }
 REAL = [
     "mlperf_ad_autoencoder_int8",

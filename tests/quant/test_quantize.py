@@ -14,7 +14,7 @@ from edge_runtime.errors import DataError, ModelError
 from edge_runtime.evaluate import predict
 from edge_runtime.graph import Activation, Array, DType, Graph, Kind, Tensor, Window
 from edge_runtime.importers import load_model
-from edge_runtime.ops import Linear
+from edge_runtime.ops import Linear, Pad
 from edge_runtime.quant import (
     Observer,
     Range,
@@ -197,6 +197,20 @@ def test_ranges_from_elsewhere_will_do() -> None:
     assert made.tensors["t1"].quant == made.tensors["t0"].quant == Range(-3, 1).quantization
     with pytest.raises(DataError, match="t0"):
         quantize_graph(graph, {"in0": Range(-2, 2)})
+
+
+def test_what_moves_values_hands_on_their_quantization() -> None:
+    builder = Builder(FLOAT)
+    image = builder.transpose(builder.input(1, 2, 4, 4), 0, 2, 3, 1)
+    first = builder.pad(image, (0, 1, 1, 0), (0, 0, 0, 0))
+    second = builder.pad(builder.conv(first, 2), (0, 1, 1, 0), (0, 0, 0, 0), float("-inf"))
+    graph = builder.graph(builder.mean(builder.max_pool(second), 1, 2))
+    made = quantize(graph, data(graph)).graph
+    assert made.tensors[first].quant == made.tensors["in0"].quant
+    fills = [node.op.value for node in made.nodes if isinstance(node.op, Pad)]
+    assert fills == [made.tensors["in0"].quant.zero_point, -128]
+    exact, held = (predict(each, data(graph))[graph.outputs[0]] for each in (graph, made))
+    assert decibels(exact, held) > 25
 
 
 def test_a_float_interface_converts_inside() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge_runtime.graph import Array, DType, Graph, Node, Op, Quantization, Shape, Tensor
-from edge_runtime.importers.names import UniqueNames
+from edge_runtime.graph.names import UniqueNames
 from edge_runtime.importers.onnx.file import File, FileInput, FileNode
 from edge_runtime.importers.onnx.values import Axes, Known, Placed, Value, natural
 from edge_runtime.importers.unsupported import UnsupportedError

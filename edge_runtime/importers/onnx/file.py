@@ -18,7 +18,7 @@ from edge_runtime.importers.unsupported import UnsupportedError
 
 OLDEST_OPSET = 7
 """Operators broadcast as NumPy does from here on."""
-MOST_NODES = 20_000
+MOST_NODES = 5_000
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Activation, Graph, Node, Op, Tensor, Window
+from edge_runtime.graph.names import UniqueNames
 from edge_runtime.graph.verify import problems_of, verify
-from edge_runtime.importers.names import UniqueNames
 from edge_runtime.importers.tflite.file import File, FileOperator, FileTensor, read_file
 from edge_runtime.importers.tflite.tensors import constant_values, graph_tensor
 from edge_runtime.importers.unsupported import UnsupportedError, refuse
@@ -30,6 +30,7 @@ from edge_runtime.ops import (
     Quantize,
     Reshape,
     Softmax,
+    Transpose,
 )
 from edge_runtime.passes import fold_pads
 
@@ -181,6 +182,7 @@ _OPERATIONS: dict[str, tuple[int, Callable[[_Site], Op]]] = {
     "RESHAPE": (1, _reshape),
     "SOFTMAX": (1, _softmax),
     "SQUEEZE": (1, lambda site: Reshape(site.output.shape)),
+    "TRANSPOSE": (1, lambda site: Transpose(site.constant(1))),
 }
 """For each supported operation: how many operands its node takes, and what makes it."""
 
@@ -190,7 +192,6 @@ _REWRITES = {
         "use ReLU or ReLU6 as the activation of the layer before",
     ),
     "LOGISTIC": "leave it out at the end of a model, and compare the output before it instead",
-    "TRANSPOSE": "keep images in NHWC",
 }
 """What to do about operations that are often met and not supported."""
 

@@ -287,16 +287,6 @@ ER_NEVER_INLINE void multiply_last(const block *b, int8_t *to)
     store(b, channel, 0, LANES, sums, to);
 }
 
-static int all_are_quick(const er_conv_s8 *p)
-{
-    for (int32_t i = 0; i < p->window.out_c; i++) {
-        if (!er_is_quick(er_scaling_of(p->mantissa[i], p->shift[i]))) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 /* Whether each pixel of the output reads just the pixel of the input in the same place. */
 static int is_pointwise(const er_window *w)
 {
@@ -329,7 +319,7 @@ void er_conv_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, vo
                .columns = columns,
                .pairs = (uint32_t)(depth + 1) / 2,
                .range = er_range_of(p->out_zero, p->act_min, p->act_max),
-               .quick = all_are_quick(p)};
+               .quick = er_all_are_quick(p->shift, w->out_c)};
     int8_t *patch = (int8_t *)(columns + LANES * b.pairs);
     int32_t row = 0, column = 0;
     for (int32_t pixel = 0; pixel < pixels; pixel += LANES, output += LANES * w->out_c) {

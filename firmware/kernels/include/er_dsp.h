@@ -25,6 +25,11 @@ static inline uint32_t er_load(const void *from)
     return word;
 }
 
+static inline void er_store(void *to, uint32_t word)
+{
+    __builtin_memcpy(to, &word, sizeof word);
+}
+
 /* Bytes 0 and 2, sign-extended. */
 static inline er_pair er_even(uint32_t bytes)
 {
@@ -52,17 +57,6 @@ static inline er_pair er_pack(int32_t first, int32_t second)
 static inline int32_t er_mac(er_pair a, er_pair b, int32_t sum)
 {
     return __smlad((int16x2_t)a, (int16x2_t)b, sum);
-}
-
-/* `sum` plus the lower half of a times the upper half of b, and the reverse. */
-static inline int32_t er_mac_bt(er_pair a, er_pair b, int32_t sum)
-{
-    return __smlabt((int32_t)a, (int32_t)b, sum);
-}
-
-static inline int32_t er_mac_tb(er_pair a, er_pair b, int32_t sum)
-{
-    return __smlatb((int32_t)a, (int32_t)b, sum);
 }
 
 /* The 1 to 3 elements at the end of a vector, as a word with zeros after them. */
@@ -103,18 +97,22 @@ static inline er_range_s8 er_range_of(int32_t zero, int32_t low, int32_t high)
     return range;
 }
 
-/* er_multiply, plus the zero point, saturated to int8, in five instructions; `halved` must be 1 or
- * more.
- *
- * The mantissa m is 2^30 or more, so 2m is 2^32 + twice_mantissa, and the rounding doubling high
- * multiply, floor((2m * sum + 2^31) / 2^32), is sum plus the rounded upper half of
- * twice_mantissa * sum: one SMMLAR. Halves are rounded away from zero by taking 1 from negative
- * numbers first. The zero point goes in, with the 1 for rounding, before the last bit is shifted
- * out; that cannot overflow, as a bit was shifted out already. */
-static inline int32_t er_scale_quickly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
+/* The rounding doubling high multiply. The mantissa m is 2^30 or more, so 2m is 2^32 +
+ * twice_mantissa, and floor((2m * sum + 2^31) / 2^32) is sum plus the rounded upper half of
+ * twice_mantissa * sum: one SMMLAR. */
+static inline int32_t er_high_quickly(int32_t sum, er_scaling scaling)
 {
     const int64_t product = (int64_t)scaling.twice_mantissa * sum;
-    const int32_t high = er_wrapping_add(sum, (int32_t)((product + 0x80000000LL) >> 32));
+    return er_wrapping_add(sum, (int32_t)((product + 0x80000000LL) >> 32));
+}
+
+/* er_multiply, plus the zero point, saturated to int8, in five instructions; `halved` must be 1 or
+ * more. Halves are rounded away from zero by taking 1 from negative numbers first. The zero point
+ * goes in, with the 1 for rounding, before the last bit is shifted out; that cannot overflow, as a
+ * bit was shifted out already. */
+static inline int32_t er_scale_quickly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
+{
+    const int32_t high = er_high_quickly(sum, scaling);
     const int32_t nudged = high + (high >> 31);
     return __ssat(((nudged >> scaling.halved) + twice_zero_and_one) >> 1, 8);
 }
@@ -132,6 +130,17 @@ ER_NEVER_INLINE int32_t er_scale_slowly(int32_t sum, er_scaling scaling,
 static inline int er_is_quick(er_scaling scaling)
 {
     return scaling.halved >= 1;
+}
+
+/* Whether it serves all of `count` channels. */
+static inline int er_all_are_quick(const int8_t *shift, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!er_is_quick(er_scaling_of(0, shift[i]))) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 /* Whether int8 has numbers outside of the range. */

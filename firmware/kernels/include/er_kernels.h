@@ -138,5 +138,7 @@ void er_transpose_f32_ref(const er_transpose *p, const float *input, float *outp
 void er_conv_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_depthwise_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8_dsp(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_add_s8_dsp(const er_add_s8 *p, const int8_t *a, const int8_t *b, int8_t *output,
+                   void *scratch);
 
 #endif

@@ -8,10 +8,11 @@ import onnx
 import onnxruntime
 import pytest
 from builder import Builder
-from op_cases import CASES, MIXED, build
+from op_cases import CASES, MIXED, build, trained
 
 from edge_runtime.errors import ModelError
 from edge_runtime.export.onnx import to_onnx, write_onnx
+from edge_runtime.export.onnx_agreement import Agreement, onnx_agreement
 from edge_runtime.graph import Activation, Array, DType, Graph, Kind, Tensor, Window
 from edge_runtime.importers import load_model
 from edge_runtime.interpreter import Interpreter
@@ -102,6 +103,27 @@ def test_reading_back_gives_the_same_results(tmp_path: Path, name: str, exact: b
     case = {i: builder.values(i) for i in graph.inputs}
     expected = Interpreter(graph).run(case)[graph.outputs[0]]
     assert np.array_equal(Interpreter(again).run(case)[again.outputs[0]], expected)
+
+
+def test_agreement_is_measured_over_all_samples(tmp_path: Path) -> None:
+    builder, graph = build("average")
+    inputs = {"in0": np.stack([builder.values("in0") for _ in range(20)])}
+    write_onnx(graph, tmp_path / "exact.onnx")
+    assert onnx_agreement(tmp_path / "exact.onnx", graph, inputs) == Agreement(20, 1.0, 0.0)
+    plain = onnx_agreement(to_onnx(graph, exact=False).SerializeToString(), graph, inputs)
+    assert plain.samples == 20
+    assert plain.exact < 1
+    assert plain.largest == 1
+    with pytest.raises(ModelError, match="refuses"):
+        onnx_agreement(b"no model", graph, inputs)
+
+
+def test_a_quantized_network_gives_the_same_bytes_in_onnx_runtime() -> None:
+    graph = trained()
+    inputs = {"in0": np.random.default_rng(4).integers(-128, 128, (200, 1, 12, 10, 3), np.int8)}
+    agreement = onnx_agreement(to_onnx(graph).SerializeToString(), graph, inputs)
+    assert agreement.largest <= 1
+    assert agreement.exact > 0.99
 
 
 def kinds(model: onnx.ModelProto) -> list[str]:

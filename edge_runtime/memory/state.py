@@ -1,0 +1,50 @@
+"""What state tensors ask of the order: no read may move past a write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edge_runtime.errors import GraphError
+from edge_runtime.graph import Graph, Kind, Node
+from edge_runtime.ops import Reshape
+
+
+@dataclass
+class StateOrder:
+    """Keeps the jobs that touch one state tensor in the graph's order round each of its writes."""
+
+    graph: Graph
+    roots: Mapping[str, str]
+    touched: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+    views: dict[str, set[str]] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
+    """Views of a state that was written after they were made."""
+
+    def visit(self, index: int, node: Node, allowed: tuple[int, ...]) -> int:
+        """The jobs that must run before `node`, the job of this index, for the sake of state."""
+        after = 0
+        for position, tensor in enumerate(node.inputs):
+            root = self.roots[tensor]
+            if self.graph.tensors[root].kind is not Kind.STATE:
+                continue
+            if tensor in self.stale:
+                raise GraphError(f"{node.name} reads {tensor} after its state {root} was written")
+            if root == node.output and position not in allowed:
+                raise GraphError(f"{node.name} updates {root}, but its kernel cannot in place")
+            after |= self.written.get(root, 0)
+            self.touched[root] = self.touched.get(root, 0) | 1 << index
+            if isinstance(node.op, Reshape):
+                self.views.setdefault(root, set()).add(node.output)
+        if self.graph.node_output(node).kind is Kind.STATE:
+            after |= self.touched.get(node.output, 0)
+            self.touched[node.output] = self.written[node.output] = 1 << index
+            self.stale |= self.views.pop(node.output, set())
+        return after & ~(1 << index)
+
+    def check_outputs(self) -> None:
+        """GraphError if a model output is a view of what is no longer there."""
+        for name in self.graph.outputs:
+            if name in self.stale:
+                raise GraphError(f"output {name} shows state {self.roots[name]}, written later")
