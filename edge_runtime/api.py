@@ -21,13 +21,14 @@ from edge_runtime.errors import BoardError, DataError, ModelError, ToolchainErro
 if TYPE_CHECKING:
     from edge_runtime.cases import Cases
     from edge_runtime.device.build import Build
-    from edge_runtime.emulation import Emulation, Progress
+    from edge_runtime.emulation import Emulation
     from edge_runtime.export.firmware import Origin
     from edge_runtime.export.manifest import Manifest
     from edge_runtime.graph import Graph
+    from edge_runtime.progress import CountProgress
     from edge_runtime.quant import Quantized
-
-MEASUREMENTS = "measurements.jsonl"
+    from edge_runtime.report import Accuracy, ReportData, Search
+    from edge_runtime.summary import Limits
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,22 @@ class Exported:
 
     def to_json(self) -> str:
         """The object that `export --json` prints."""
-        plan, built = self.manifest, self.build
+        manifest, built = self.manifest, self.build
+        plan = manifest.plan
         return json.dumps(
             {
-                "board": plan.board,
-                "model": plan.model,
+                "board": manifest.board,
+                "model": manifest.model,
                 "ram_bytes": plan.ram_bytes,
                 "arena_bytes": plan.arena_bytes,
-                "arena_bound_bytes": plan.arena_bound_bytes,
+                "arena_bound_bytes": plan.lower_bound,
                 "state_bytes": plan.state_bytes,
                 "flash_bytes": built and built.flash_bytes,
-                "weights_bytes": plan.weights_bytes,
+                "weights_bytes": manifest.weights_bytes,
                 "image_flash_bytes": built and built.image_flash_bytes,
                 "image_ram_bytes": built and built.image_ram_bytes,
                 "peak": dataclasses.asdict(plan.peak),
-                "layers": [dataclasses.asdict(layer) for layer in plan.layers],
+                "layers": [dataclasses.asdict(layer) for layer in manifest.layers],
                 "compiler": built and built.compiler,
                 "files": list(self.files),
             }
@@ -226,16 +228,19 @@ def emulate(
     cases: Cases | Path | str,
     *,
     board: str | None = None,
-    progress: Progress | None = None,
+    graph: Graph | None = None,
+    progress: CountProgress | None = None,
 ) -> Emulation:
     """Run an exported folder's firmware on every case; see `edge_runtime.emulation`.
 
-    The measurement is added to the folder's measurements.jsonl. `board` may be named to be sure of
-    it: DataError where the folder was exported for another.
+    The measurement is added to the folder's measurements.jsonl. Outputs are compared with the
+    reference where the `graph` that was exported is given. `board` may be named to be sure of it:
+    DataError where the folder was exported for another.
     """
+    from edge_runtime import emulation
     from edge_runtime.cases import Cases, load_arrays
-    from edge_runtime.emulation import emulate as run
     from edge_runtime.export.manifest import Manifest
+    from edge_runtime.measurement import record
 
     where = Path(folder)
     manifest = Manifest.load(where)
@@ -247,37 +252,35 @@ def emulate(
     if not isinstance(cases, Cases):
         inputs = [port.tensor() for port in manifest.inputs]
         cases = Cases.of(inputs, load_arrays(Path(cases)), manifest.streaming)
-    result = run(where, cases, progress=progress)
-    with (where / MEASUREMENTS).open("a", encoding="utf-8") as file:
-        file.write(result.to_json() + "\n")
-    return result
+    result = emulation.emulate(where, cases, progress=progress)
+    record(where, result.measurement)
+    return result if graph is None else emulation.compare(graph, cases, result)
 
 
-def emulate_model(
-    graph: Graph, board: str, cases: Path | str, *, progress: Progress | None = None
-) -> Emulation:
-    """Export a graph to a temporary folder, run it there, and compare with the reference."""
-    from edge_runtime.cases import Cases, load_arrays
-    from edge_runtime.emulation import compare
-    from edge_runtime.emulation import emulate as run
-    from edge_runtime.graph import Kind
+def summary(
+    folder: Path | str,
+    *,
+    limits: Limits | None = None,
+    accuracy: Accuracy | None = None,
+    search: Search | None = None,
+) -> ReportData:
+    """All that is known of an exported folder: its plan, its build, its newest measurement.
 
-    tensors = [graph.tensors[name] for name in graph.inputs]
-    given = Cases.of(tensors, load_arrays(Path(cases)), bool(graph.of_kind(Kind.STATE)))
-    with tempfile.TemporaryDirectory() as temporary:
-        exported = export(graph, board, Path(temporary) / "firmware")
-        result = run(exported.folder, given, progress=progress)
-    return compare(graph, given, result)
+    DataError: its present image was not emulated yet.
+    """
+    from edge_runtime.emulation import image_sha256
+    from edge_runtime.measurement import latest
+    from edge_runtime.summary import summarize
+
+    where = Path(folder)
+    manifest, built = build(where)
+    image = where / "build" / "model.so" if built is None else built.elf
+    measurement = latest(where, image_sha256(image))
+    return summarize(manifest, built, measurement, limits=limits, accuracy=accuracy, search=search)
 
 
-def last_measurement(folder: Path) -> str:
-    """The newest line of a folder's measurements; DataError where there is none."""
-    try:
-        lines = (folder / MEASUREMENTS).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    if not lines:
-        raise DataError(
-            f"{folder} holds no measurement yet", hint=f"run edge-runtime emulate {folder} first"
-        )
-    return lines[-1]
+def report(folder: Path | str, out: Path | str) -> None:
+    """Write a page about an exported folder that was emulated: sizes, arena, cost per layer."""
+    from edge_runtime.report.page import write_report
+
+    write_report(summary(folder), Path(out))

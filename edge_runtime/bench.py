@@ -23,7 +23,7 @@ from edge_runtime import api
 from edge_runtime.cases import Cases
 from edge_runtime.emulation import Emulation
 from edge_runtime.errors import DataError
-from edge_runtime.export.files import write_file
+from edge_runtime.files import write_file
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ def _costs(models: Path) -> str:
     ]
     for subject in SUBJECTS:
         for board in BOARDS:
-            exported, result = _run(models, subject, board)
+            exported, emulated = _run(models, subject, board)
+            result = emulated.measurement
             assert result.instructions is not None
             peer = subject.instructions.get(board)
             ratio = f"{result.instructions / peer:.2f}" if peer else "–"
@@ -146,8 +147,8 @@ def _speeds(models: Path) -> str:
         result = api.emulate(folder, cases)
         emulate = _best(lambda: api.emulate(folder, cases))
     shown = _best(lambda: _call("--help"))
-    assert result.instructions is not None
-    rate = result.instructions * (cases.count + 1) / emulate / 1e6
+    assert result.measurement.instructions is not None
+    rate = result.measurement.instructions * (cases.count + 1) / emulate / 1e6
     rows = [
         ("`edge-runtime --help`", f"{shown:.2f} s", "0.3 s"),
         ("export of VWW, warm", f"{export:.2f} s", "3 s"),

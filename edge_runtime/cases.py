@@ -8,8 +8,6 @@ input shape.
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.errors import DataError
+from edge_runtime.files import write_file
 from edge_runtime.graph import Array, Tensor
 
 
@@ -48,11 +47,7 @@ def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write an .npz archive under a temporary name, then rename it to `path`."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(buffer.getvalue())
-    Path(temporary).replace(path)
+    write_file(path, buffer.getvalue())
 
 
 @dataclass(frozen=True, eq=False)

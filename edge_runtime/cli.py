@@ -9,6 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -190,21 +193,18 @@ def emulate(
     """Run the firmware image on an emulated core: outputs, instructions and estimated cycles."""
     from edge_runtime import api
     from edge_runtime.cases import save_arrays
-    from edge_runtime.tables import layers_table, show, totals_table
+    from edge_runtime.tables import show
 
-    with _bar("emulate", as_json) as bar:
-        if model.is_dir():
-            result = api.emulate(model, cases, board=board, progress=bar)
-        else:
-            if board is None:
-                raise DataError("a model file needs a board", hint="give --board")
-            result = api.emulate_model(_int8(model, calibration), board, cases, progress=bar)
+    with _exported(model, board, calibration) as (folder, graph), _bar("emulate", as_json) as bar:
+        result = api.emulate(folder, cases, board=board, graph=graph, progress=bar)
+        told = api.summary(folder)
     save_arrays(output, result.outputs)
     if as_json:
-        typer.echo(result.to_json())
+        typer.echo(json.dumps(result.to_dict()))
     else:
-        show(layers_table(result))
-        show(totals_table(result))
+        show(told)
+        if result.compared:
+            typer.echo(f"{result.exact:,} of {result.compared:,} values equal the reference's")
 
 
 @app.command()
@@ -238,9 +238,9 @@ def search(
     if as_json:
         typer.echo(found.to_json())
     else:
-        from edge_runtime.tables import search_tables, show
+        from edge_runtime.tables import show
 
-        show(*search_tables(found))
+        show(found.summary)
         typer.echo(f"wrote {out}")
     if found.error is not None:
         raise found.error
@@ -269,6 +269,23 @@ def _jobs() -> Any:
     from edge_runtime import jobs
 
     return jobs
+
+
+@contextmanager
+def _exported(
+    model: Path, board: str | None, calibration: Path | None
+) -> Iterator[tuple[Path, Any]]:
+    """An exported folder and, where it was made just now from a model file, its graph."""
+    from edge_runtime import api
+
+    if model.is_dir():
+        yield model, None
+        return
+    if board is None:
+        raise DataError("a model file needs a board", hint="give --board")
+    graph = _int8(model, calibration)
+    with tempfile.TemporaryDirectory() as temporary:
+        yield api.export(graph, board, Path(temporary) / "firmware").folder, graph
 
 
 def _int8(model: Path, calibration: Path | None) -> Any:

@@ -9,16 +9,20 @@ from pathlib import Path
 
 from edge_runtime import api
 from edge_runtime.cases import Cases, save_arrays
-from edge_runtime.emulation import Emulation, compare
+from edge_runtime.emulation import Emulation
 from edge_runtime.errors import BudgetError
 from edge_runtime.evaluate import stored
-from edge_runtime.export.files import write_file
 from edge_runtime.export.firmware import Origin
+from edge_runtime.export.onnx_agreement import Agreement, onnx_agreement
+from edge_runtime.files import write_file
 from edge_runtime.measure import EmulatedDevice
 from edge_runtime.nas import Budget, BudgetNotMet, Dataset, SearchResult, load
 from edge_runtime.nas import search as search_network
 from edge_runtime.nas.pipeline import EPOCHS, graph_input
 from edge_runtime.progress import StageProgress
+from edge_runtime.report import Accuracy, Candidate, ReportData, Search
+from edge_runtime.report.page import write_report
+from edge_runtime.summary import Limits
 
 EMULATED_WINDOWS = 64
 """Test windows that are run through the emulated image."""
@@ -37,6 +41,8 @@ class Searched:
     network: SearchResult
     exported: api.Exported
     emulation: Emulation
+    onnx: Agreement
+    summary: ReportData
     test_windows: int
     error: BudgetError | None
 
@@ -53,12 +59,14 @@ class Searched:
                 "within_budget": self.error is None,
                 "accuracy_validation": self.network.accuracy_validation,
                 "test_windows": self.test_windows,
-                "emulated_windows": self.emulation.outputs["out0"].shape[0],
+                "emulated_windows": self.emulation.cases,
                 "emulated_exact": self.emulation.exact,
                 "emulated_compared": self.emulation.compared,
-                "instructions": self.emulation.instructions,
-                "estimated_cycles": self.emulation.estimated_cycles,
-                "stack_bytes": self.emulation.stack_bytes,
+                "instructions": self.emulation.measurement.instructions,
+                "estimated_cycles": self.emulation.measurement.estimated_cycles,
+                "stack_bytes": self.emulation.measurement.stack_bytes,
+                "onnx_exact": self.onnx.exact,
+                "onnx_largest_difference": self.onnx.largest,
                 "architecture": dataclasses.asdict(self.network.architecture),
                 # int8 input = clip(round(gain * physical + offset)), for each sensor
                 "input_gain": gain.tolist(),
@@ -130,17 +138,56 @@ def _write(
     cases = Cases.of([tensor], {"in0": stored(tensor, windows)}, streaming=False)
     save_arrays(folder / "inputs.npz", {"in0": cases.arrays[0][:, 0]})
     emulation = api.emulate(
-        exported.folder, cases, progress=lambda done, total: progress("emulate", done, total, "")
+        exported.folder,
+        cases,
+        graph=graph,
+        progress=lambda done, total: progress("emulate", done, total, ""),
     )
+    summary = api.summary(
+        exported.folder,
+        limits=Limits(*dataclasses.astuple(network.budget)),
+        accuracy=_accuracy(data, network, emulation),
+        search=_considered(network),
+    )
+    write_report(summary, folder / "report.html")
     return Searched(
-        folder,
-        board,
-        network,
-        exported,
-        compare(graph, cases, emulation),
-        len(data.test),
-        error,
+        folder=folder,
+        board=board,
+        network=network,
+        exported=exported,
+        emulation=emulation,
+        onnx=onnx_agreement(folder / "model.onnx", graph, {tensor.name: cases.arrays[0][:, 0]}),
+        summary=summary,
+        test_windows=len(data.test),
+        error=error,
     )
+
+
+def _accuracy(data: Dataset, network: SearchResult, emulation: Emulation) -> Accuracy:
+    compared = emulation.compared or 0
+    return Accuracy(
+        data=f"{data.name}: all {len(data.test):,} test windows; agreement in output values",
+        float_accuracy=network.accuracy_float,
+        int8_accuracy=network.accuracy_int8,
+        cases=len(data.test),
+        agreement=(emulation.exact or 0) / compared if compared else None,
+        agreement_cases=emulation.cases,
+    )
+
+
+def _considered(network: SearchResult) -> Search:
+    candidates = (
+        Candidate(
+            name=str(number),
+            estimated_ms=candidate.estimated_ms,
+            accuracy=candidate.accuracy,
+            ram_bytes=candidate.ram_bytes,
+            flash_bytes=candidate.architecture.parameters,
+            chosen=candidate.architecture == network.architecture,
+        )
+        for number, candidate in enumerate(network.candidates)
+    )
+    return Search(tuple(candidates), network.budget.latency_ms)
 
 
 def _spread(data: Dataset) -> slice:

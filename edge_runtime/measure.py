@@ -19,7 +19,7 @@ from edge_runtime.cache import cache_dir
 from edge_runtime.device.target import Profile
 from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.errors import BoardError
-from edge_runtime.export.files import write_file
+from edge_runtime.files import write_file
 from edge_runtime.graph import Graph, Kind, Node, Tensor
 from edge_runtime.graph.dump import dump
 from edge_runtime.kernels import choose

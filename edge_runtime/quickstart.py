@@ -14,7 +14,7 @@ from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.jobs import search
 from edge_runtime.nas import Budget, Dataset, Part, watch_windows
 from edge_runtime.progress import stages
-from edge_runtime.tables import search_tables, show
+from edge_runtime.tables import show
 
 BOARD = "nucleo_l552ze_q"
 BUDGET = Budget(ram_bytes=32 << 10, flash_bytes=128 << 10, latency_ms=20.0)
@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 command=f"edge_runtime.quickstart --seed {options.seed}",
                 progress=progress,
             )
-        show(*search_tables(found))
+        show(found.summary)
+        onnx = f"{found.onnx.exact:.2%} of model.onnx's outputs equal the reference's"
+        print(f"{onnx}, the others differ by at most {found.onnx.largest:g} step(s)")
         if found.error is not None:
             raise found.error
     except EdgeRuntimeError as error:

@@ -14,7 +14,7 @@ from edge_runtime.errors import BudgetError
 from edge_runtime.export import c_code
 from edge_runtime.export.board_support import board_files
 from edge_runtime.export.files import write_folder
-from edge_runtime.export.manifest import MANIFEST, Layer, Manifest, PeakMemory, PeakTensor, Port
+from edge_runtime.export.manifest import MANIFEST, Layer, Manifest, Port
 from edge_runtime.export.model_c import Compiled
 from edge_runtime.export.project import project_files
 from edge_runtime.graph import Graph, Kind
@@ -99,7 +99,7 @@ def _kernel_text(name: str) -> str:
 
 
 def _manifest(compiled: Compiled, board: Board, origin: Origin) -> Manifest:
-    graph, memory = compiled.graph, compiled.plan
+    graph = compiled.graph
     return Manifest(
         board=board.name,
         model=graph.name,
@@ -110,18 +110,8 @@ def _manifest(compiled: Compiled, board: Board, origin: Origin) -> Manifest:
         inputs=tuple(Port.of(graph.tensors[name]) for name in graph.inputs),
         outputs=tuple(Port.of(graph.tensors[name]) for name in graph.outputs),
         layers=tuple(_layers(compiled)),
-        arena_bytes=memory.arena_bytes,
-        arena_bound_bytes=memory.lower_bound,
-        state_bytes=memory.state_bytes,
-        ram_bytes=compiled.ram_bytes,
         weights_bytes=compiled.weights_bytes,
-        peak=PeakMemory(
-            memory.peak.node,
-            memory.peak.op,
-            tuple(PeakTensor(live.name, live.bytes) for live in memory.peak.tensors),
-            memory.peak.scratch_bytes,
-            memory.peak.bytes,
-        ),
+        plan=compiled.plan,
     )
 
 
@@ -146,5 +136,5 @@ def _provenance(manifest: Manifest) -> str:
     return c_code.comment(
         f"Made by edge-runtime {manifest.version} for {manifest.board}: {manifest.command}. Model"
         f" {manifest.model}, sha256 {manifest.model_sha256}. Planned RAM {manifest.ram_bytes} bytes"
-        f" (arena {manifest.arena_bytes}, state {manifest.state_bytes}). Generated; do not edit."
+        f" (arena {manifest.plan.arena_bytes}, state {manifest.plan.state_bytes}). Generated; do not edit."
     )

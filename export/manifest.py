@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import DataError
 from edge_runtime.graph import DType, Quantization, Shape, Tensor
+from edge_runtime.memory import Peak, Placement, Plan
+from edge_runtime.memory.result import LiveTensor
 
 MANIFEST = "firmware.json"
 FORMAT = 1
@@ -62,25 +65,6 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class PeakTensor:
-    """A tensor alive where the arena is fullest."""
-
-    name: str
-    bytes: int
-
-
-@dataclass(frozen=True)
-class PeakMemory:
-    """Where the arena is fullest: the node that runs, the tensors that live then, its scratch."""
-
-    node: str
-    op: str
-    tensors: tuple[PeakTensor, ...]
-    scratch_bytes: int
-    bytes: int
-
-
-@dataclass(frozen=True)
 class Manifest:
     """All that the tools behind `export` need to know of an exported folder. Sizes in bytes."""
 
@@ -93,17 +77,18 @@ class Manifest:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     layers: tuple[Layer, ...]
-    arena_bytes: int
-    arena_bound_bytes: int
-    state_bytes: int
-    ram_bytes: int
     weights_bytes: int
-    peak: PeakMemory
+    plan: Plan
     format: int = FORMAT
+
+    @property
+    def ram_bytes(self) -> int:
+        """All static RAM of the model."""
+        return self.plan.ram_bytes
 
     def to_json(self) -> str:
         """The text of firmware.json."""
-        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+        return json.dumps(_plain(self), indent=1) + "\n"
 
     @staticmethod
     def load(folder: Path) -> Manifest:
@@ -125,12 +110,30 @@ class Manifest:
             raise DataError(f"{path} is damaged: {error}", hint="export the model again") from error
 
 
+def _plain(value: object) -> object:
+    """Dataclasses and mappings as dictionaries; `dataclasses.asdict` knows no read-only mapping."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
 def _decode(raw: dict[str, Any]) -> Manifest:
     ports = {
         side: tuple(Port(**{**port, "shape": tuple(port["shape"])}) for port in raw[side])
         for side in ("inputs", "outputs")
     }
     layers = tuple(Layer(**{**layer, "shape": tuple(layer["shape"])}) for layer in raw["layers"])
-    live = tuple(PeakTensor(**tensor) for tensor in raw["peak"]["tensors"])
-    peak = PeakMemory(**{**raw["peak"], "tensors": live})
-    return Manifest(**{**raw, **ports, "layers": layers, "peak": peak})
+    return Manifest(**{**raw, **ports, "layers": layers, "plan": _decode_plan(raw["plan"])})
+
+
+def _decode_plan(raw: dict[str, Any]) -> Plan:
+    places = {
+        area: {name: Placement(**place) for name, place in raw[area].items()}
+        for area in ("placements", "scratch", "state")
+    }
+    live = tuple(LiveTensor(**tensor) for tensor in raw["peak"]["tensors"])
+    peak = Peak(**{**raw["peak"], "tensors": live})
+    lists = {field: tuple(raw[field]) for field in ("order", "live_bytes")}
+    return Plan(**{**raw, **places, **lists, "peak": peak})

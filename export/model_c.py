@@ -72,7 +72,10 @@ class Compiled:
             provenance,
             _PREAMBLE,
             self._memory(),
-            *(c_code.array(name, tensor.values) for name, tensor in constants.items()),
+            *(
+                "MODEL_ALIGNED " + c_code.array(name, tensor.values)
+                for name, tensor in constants.items()
+            ),
             *(self._layer(index, node, names) for index, node in enumerate(self.working)),
             self._invoke(),
             self._interface(),
@@ -112,7 +115,7 @@ class Compiled:
             [
                 c_code.comment(f"{index}: {node.op.NAME} to {shape}, {node.name}. {choice.reason}"),
                 *(
-                    c_code.array(f"layer_{index}_{field}", values)
+                    "MODEL_ALIGNED " + c_code.array(f"layer_{index}_{field}", values)
                     for field, values in choice.demand.constants.items()
                 ),
                 f"static const {struct.type_name} layer_{index} = "

@@ -20,9 +20,9 @@ from onnx import helper
 
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.export import onnx_rounding
-from edge_runtime.export.files import write_file
 from edge_runtime.export.onnx_rounding import origin_and_nudge
 from edge_runtime.export.onnx_values import FROM_PLANAR, TO_PLANAR, Attribute, Step, Values
+from edge_runtime.files import write_file
 from edge_runtime.graph import Activation, Graph, Kind, Node, Shape, Tensor, Window
 from edge_runtime.ops import (
     Add,

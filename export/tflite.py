@@ -15,8 +15,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import ModelError, Problem
-from edge_runtime.export.files import write_file
 from edge_runtime.export.tflite_options import VERSIONS, Options, options_of, version_of
+from edge_runtime.files import write_file
 from edge_runtime.graph import (
     DType,
     Graph,

@@ -18,7 +18,8 @@ from edge_runtime.nas.space import Architecture, FusionCell, Space, TimeCell
 from edge_runtime.nas.watch import watch_windows
 
 if TYPE_CHECKING:
-    from edge_runtime.nas.pipeline import BudgetNotMet, Candidate, SearchResult, search
+    from edge_runtime.nas.pipeline import BudgetNotMet, SearchResult, search
+    from edge_runtime.nas.selection import Candidate
 
 __all__ = [
     "Architecture",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 
 class Checkpoints:
-    """States of one piece of work under `out`/checkpoints/KEY; nowhere when `out` is None.
+    """States of one piece of work under `out`/KEY; nowhere when `out` is None.
 
     KEY is a hash of all that decides the result (data, budget, seed, costs …), so that a changed
     setting starts anew beside the old files and never goes on from them.
@@ -21,7 +21,7 @@ class Checkpoints:
 
     def __init__(self, out: Path | None, *settings: object) -> None:
         key = hashlib.sha256("\n".join(map(repr, settings)).encode()).hexdigest()[:16]
-        self._directory = None if out is None else out / "checkpoints" / key
+        self._directory = None if out is None else out / key
 
     def save(self, name: str, state: Mapping[str, object]) -> None:
         """Write a state whole, or leave the former one as it is."""
@@ -33,18 +33,18 @@ class Checkpoints:
             try:
                 torch.save(dict(state), file)
                 file.close()
-                os.replace(temporary, self._directory / f"{name}.pt")
+                temporary.replace(self._directory / f"{name}.pt")
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
 
-    def load(self, name: str) -> dict[str, object]:
+    def load(self, name: str) -> dict[str, Any]:
         """The state that was saved under `name`; empty where there is none that can be read."""
         path = None if self._directory is None else self._directory / f"{name}.pt"
         if path is None or not path.exists():
             return {}
         try:
-            state: dict[str, object] = torch.load(path, weights_only=True)
+            state: dict[str, Any] = torch.load(path, weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
             return {}  # a damaged file costs time, not the result
         return state

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.cases import load_arrays
 from edge_runtime.errors import DataError
 from edge_runtime.graph import Quantization
 
@@ -66,8 +67,10 @@ class Normalisation:
 
     def apply(self, windows: Floats) -> Floats:
         """What the float network is given, of the same shape."""
-        mean, deviation = np.float32(self.mean), np.float32(self.deviation)
-        return np.clip((windows - mean) / deviation, -self.limit, self.limit).astype(np.float32)
+        mean = np.asarray(self.mean, np.float32)
+        deviation = np.asarray(self.deviation, np.float32)
+        normal: Floats = np.clip((windows - mean) / deviation, -self.limit, self.limit)
+        return normal
 
     def conversion(self, quantization: Quantization) -> tuple[Floats, Floats]:
         """Gain and offset per sensor: int8 input = clip(round(gain * physical + offset)).
@@ -84,6 +87,8 @@ class Dataset:
     """Windows for training, for choosing (validation) and for the final figures (test).
 
     `triads` are the triples of channels that are x, y and z of one sensor: they rotate together.
+    `mirror` has a sign for each channel, by which a movement becomes that of the other hand; empty
+    where that means nothing.
     """
 
     name: str
@@ -92,6 +97,7 @@ class Dataset:
     test: Part
     class_names: tuple[str, ...]
     triads: tuple[tuple[int, int, int], ...] = ()
+    mirror: tuple[float, ...] = ()
 
     @property
     def window(self) -> tuple[int, int]:
@@ -114,8 +120,8 @@ class Dataset:
         """SHA-256 over all windows and labels, to recognise the data by."""
         digest = hashlib.sha256()
         for part in (self.train, self.validation, self.test):
-            digest.update(np.ascontiguousarray(part.windows))
-            digest.update(np.ascontiguousarray(part.labels))
+            digest.update(part.windows.tobytes())
+            digest.update(part.labels.tobytes())
         return digest.hexdigest()
 
 
@@ -128,7 +134,7 @@ def load(path: Path) -> Dataset:
     that differ in a last x, y, z are one sensor's axes), `subject_test`, `subject_val`.
     DataError: an array is missing, of another shape, not finite, or a person stands on two sides.
     """
-    arrays = _read(path)
+    arrays = load_arrays(path)
     scale = arrays.get("scale")
     train, test = _part(arrays, "train", scale), _part(arrays, "test", scale)
     if "x_val" in arrays:
@@ -206,19 +212,6 @@ def _check_people(data: Dataset) -> None:
                     hint="split by person: figures on people seen in training mean nothing",
                 )
             seen[person] = name
-
-
-def _read(path: Path) -> dict[str, npt.NDArray[np.generic]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
-    except Exception as error:  # zipfile, zlib and NumPy each raise their own kinds
-        raise DataError(
-            f"{path} is no .npz file that NumPy can read: {error}",
-            hint="write it with numpy.savez(path, x_train=…, y_train=…, x_test=…, y_test=…)",
-        ) from error
 
 
 def _array(

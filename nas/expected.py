@@ -1,4 +1,4 @@
-"""What picks are expected to cost: w_out^T L w_in summed over cells, and the most memory at once."""
+"""What picks are expected to cost: w_out^T L w_in over cells, the most memory at once."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -46,7 +47,8 @@ class Explorer:
         self._prepare, self._cost, self._budget, self._seed = Preparation(data), cost, budget, seed
         self._train, self._validation = tensors(data.train), tensors(data.validation)
         torch.manual_seed(seed)
-        self.net = Supernet(space).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = Supernet(space)
+        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.choices = Choices(space)
         self._weights = torch.optim.Adam(self.net.parameters(), WEIGHT_RATE)
         self._arch = torch.optim.SGD(self.choices.parameters(), CHOICE_RATE)
@@ -64,7 +66,9 @@ class Explorer:
             progress("search", epoch + 1, epochs, f"loss {loss:.3f}")
         return Explored(self.net, self.choices, seconds)
 
-    def architecture_loss(self, batch: torch.Tensor, labels: torch.Tensor, tau: float) -> torch.Tensor:
+    def architecture_loss(
+        self, batch: torch.Tensor, labels: torch.Tensor, tau: float
+    ) -> torch.Tensor:
         """Cross-entropy of a sampled network on validation windows, and the cost penalty."""
         picks = self.choices.sample(tau)
         error = functional.cross_entropy(self.net(self._prepare.plain(batch), picks), labels)
@@ -113,11 +117,11 @@ class Explorer:
             "weights": self._weights.state_dict(),
         }
 
-    def _restore(self, state: dict[str, object]) -> tuple[float, int]:
-        self.net.load_state_dict(state["net"])  # type: ignore[arg-type]
-        self.choices.load_state_dict(state["choices"])  # type: ignore[arg-type]
-        self._weights.load_state_dict(state["weights"])  # type: ignore[arg-type]
-        return float(state["seconds"]), int(state["epoch"])  # type: ignore[arg-type,call-overload]
+    def _restore(self, state: dict[str, Any]) -> tuple[float, int]:
+        self.net.load_state_dict(state["net"])
+        self.choices.load_state_dict(state["choices"])
+        self._weights.load_state_dict(state["weights"])
+        return float(state["seconds"]), int(state["epoch"])
 
 
 def supernet_accuracy(net: Supernet, arch: Architecture, data: Dataset) -> float:

@@ -143,7 +143,7 @@ def _int8_constants(item: Convolution) -> Sequence[Tensor]:
     shape = (item.channels, *item.kernel, item.shape[2])
     fan_in = math.prod(shape[1:])
     # Sums then spread over the output's range, so that few outputs clamp.
-    scale = 1 / (32 * math.sqrt(fan_in))
+    scale = 1 / (96 * math.sqrt(fan_in))
     scales = Quantization((float(np.float32(scale)),) * item.channels, (0,) * item.channels, 0)
     weights = generator.integers(-127, 128, shape, np.int8)
     biases = generator.integers(-1000, 1001, item.channels, np.int32)

@@ -116,7 +116,7 @@ def search(
     start = time.monotonic()
     space = Space(data.window, data.classes)
     training_epochs = TRAINING_FACTOR * epochs if training_epochs is None else training_epochs
-    with _reproducible():
+    with reproducible():
         table = CostTable.measure(space, device, progress)
         settings = (data.digest, data.triads, budget, device.clock_hz, table.digest, seed)
         store = Checkpoints(out, *settings, epochs, training_epochs, torch.__version__)
@@ -164,7 +164,7 @@ def test_accuracy(graph: Graph, data: Dataset) -> float:
 
 
 @contextmanager
-def _reproducible() -> Iterator[None]:
+def reproducible() -> Iterator[None]:
     """One thread, as sums in another order differ; the caller's generator and threads come back.
 
     The tensors are small: a second thread would gain a third, and lose far more on a busy machine.

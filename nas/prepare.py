@@ -15,6 +15,8 @@ class Augmentation:
 
     rotation: float = 0.2
     """Standard deviation, in radians a axis, of how a sensor with three axes is turned."""
+    mirror: float = 0.5
+    """How often a window is mirrored, where the data set says how."""
     scale: float = 0.1
     """Standard deviation of a factor on each sensor channel."""
     warp: float = 0.2
@@ -32,6 +34,7 @@ class Preparation:
         self._deviation = torch.tensor(data.normalisation.deviation, dtype=torch.float32)
         self._limit = data.normalisation.limit
         self._triads = data.triads
+        self._mirror = torch.tensor(data.mirror or (1.0,) * data.window[1])
 
     def plain(self, windows: torch.Tensor) -> torch.Tensor:
         """The windows as they are, normalised."""
@@ -41,6 +44,8 @@ class Preparation:
     def augmented(self, windows: torch.Tensor) -> torch.Tensor:
         """The windows varied at random (PyTorch's global generator), then normalised."""
         how = self._augmentation
+        mirrored = torch.rand(len(windows), 1, 1) < how.mirror
+        windows = torch.where(mirrored, windows * self._mirror, windows)
         for triad in self._triads:
             windows = _rotate(windows, triad, how.rotation)
         windows = _warp(windows, how.warp)

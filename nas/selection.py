@@ -91,9 +91,7 @@ class Selection:
     def _selected(self, arch: Architecture, measured: Measured) -> Selected:
         return Selected(arch, measured, tuple(self._candidates.values()))
 
-    def _ranked(
-        self, drawn: list[Architecture], limits: Mapping[str, float]
-    ) -> list[Architecture]:
+    def _ranked(self, drawn: list[Architecture], limits: Mapping[str, float]) -> list[Architecture]:
         """The networks made to fit, the most accurate in the supernet first."""
         fitted = dict.fromkeys(self._fitted(arch, limits) for arch in drawn)
         chosen = list({arch.steps(): arch for arch in reversed(fitted)}.values())[::-1][:RANKED]
@@ -117,9 +115,7 @@ class Selection:
             if over[worst] <= 1 or not options:
                 return arch
             lower = [
-                option
-                for option in options
-                if self._predict.one(worst, option) < predicted[worst]
+                option for option in options if self._predict.one(worst, option) < predicted[worst]
             ]
             arch = max(lower or options, key=self._explored.choices.preference)
 

@@ -141,7 +141,8 @@ class Space:
         time = (len(KERNELS) * len(TIME_CHANNELS)) ** self.time_cells
         cell = len(FUSION_CHANNELS) ** 2 * 2 ** len(KERNELS) * 2
         fusion = [cell if reduces else 2 * cell for reduces in self.reduces]
-        return time * math.prod(fusion)
+        total: int = time * math.prod(fusion)
+        return total
 
     def smallest(self) -> Architecture:
         """The network with the fewest channels, the shortest kernels and no optional cell."""

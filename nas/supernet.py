@@ -9,7 +9,7 @@ reach the choices. Smaller kernels are the middle of the largest one, as SAME pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, pairwise
 from typing import TypeVar
 
 import torch
@@ -179,32 +179,34 @@ class Choices(nn.Module):
     def __init__(self, space: Space) -> None:
         super().__init__()
         self.space = space
-        self.time = nn.ModuleList(TimeChoices() for _ in range(space.time_cells))
-        self.fusion = nn.ModuleList(FusionChoices(reduces) for reduces in space.reduces)
+        self.time_cells = tuple(TimeChoices() for _ in range(space.time_cells))
+        self.fusion_cells = tuple(FusionChoices(reduces) for reduces in space.reduces)
+        self.time, self.fusion = nn.ModuleList(self.time_cells), nn.ModuleList(self.fusion_cells)
 
     def sample(self, tau: float) -> Picks:
         """Soft picks at temperature `tau`, with gradients to the logits."""
         return Picks(
-            tuple(cell.sample(tau) for cell in self.time),
-            tuple(cell.sample(tau) for cell in self.fusion),
+            tuple(cell.sample(tau) for cell in self.time_cells),
+            tuple(cell.sample(tau) for cell in self.fusion_cells),
         )
 
     def likeliest(self) -> Architecture:
         """The network of the largest logits."""
-        time = tuple(cell.likeliest() for cell in self.time)
-        fusion = tuple(cell.likeliest() for cell in self.fusion)
+        time = tuple(cell.likeliest() for cell in self.time_cells)
+        fusion = tuple(cell.likeliest() for cell in self.fusion_cells)
         return Architecture(self.space.window, self.space.classes, time, fusion)
 
     def preference(self, arch: Architecture) -> float:
         """0 for the likeliest network, the further below the less likely it is drawn."""
-        time = zip(self.time, arch.time, strict=True)
-        fusion = zip(self.fusion, arch.fusion, strict=True)
-        return sum(choices.preference(cell) for choices, cell in (*time, *fusion))
+        time = zip(self.time_cells, arch.time, strict=True)
+        fusion = zip(self.fusion_cells, arch.fusion, strict=True)
+        of_time = sum(choices.preference(cell) for choices, cell in time)
+        return of_time + sum(choices.preference(cell) for choices, cell in fusion)
 
     def draw(self) -> Architecture:
         """A network drawn from the probabilities, by PyTorch's global generator."""
-        time = tuple(cell.draw() for cell in self.time)
-        fusion = tuple(cell.draw() for cell in self.fusion)
+        time = tuple(cell.draw() for cell in self.time_cells)
+        fusion = tuple(cell.draw() for cell in self.fusion_cells)
         return Architecture(self.space.window, self.space.classes, time, fusion)
 
 
@@ -224,9 +226,7 @@ class _Dynamic(nn.Module):
         if taps is not None:
             kernel = kernel * taps[:, None]
         padded = pad(values, self.item.window)
-        result: torch.Tensor = self.norm(
-            functional.conv2d(padded, kernel, stride=self.item.stride)
-        )
+        result: torch.Tensor = self.norm(functional.conv2d(padded, kernel, stride=self.item.stride))
         return result
 
 
@@ -257,7 +257,7 @@ class _FusionLayer(nn.Module):
         # Batch norm undoes any common factor of the taps, so the share of "none" comes after it.
         mixed = some * self.mix(narrow, picks.largest[1:] @ _taps())
         total = (mixed + picks.residual * self.residual(values)).relu()
-        result = total * _mask(picks.channels, FUSION_CHANNELS)
+        result: torch.Tensor = total * _mask(picks.channels, FUSION_CHANNELS)
         return result if reduces else picks.kept * result + (1 - picks.kept) * values
 
 
@@ -294,9 +294,7 @@ class Supernet(nn.Module):
 def _largest(on: torch.Tensor) -> torch.Tensor:
     """How likely no kernel, or 3, 5 or 7, is the largest that is on; `on` is over (3, 5, 7)."""
     off = 1 - on
-    return torch.stack(
-        [off[0] * off[1] * off[2], on[0] * off[1] * off[2], on[1] * off[2], on[2]]
-    )
+    return torch.stack([off[0] * off[1] * off[2], on[0] * off[1] * off[2], on[1] * off[2], on[2]])
 
 
 def _taps() -> torch.Tensor:
@@ -309,7 +307,7 @@ def _taps() -> torch.Tensor:
 def _mask(weights: torch.Tensor, choices: tuple[int, ...]) -> torch.Tensor:
     """The expected mask of channels for NCHW: channel c is kept by every choice above c."""
     kept = weights.flip(0).cumsum(0).flip(0)  # the weight of this choice and all wider ones
-    widths = torch.tensor([choices[0], *(b - a for a, b in zip(choices, choices[1:], strict=False))])
+    widths = torch.tensor([choices[0], *(b - a for a, b in pairwise(choices))])
     return kept.repeat_interleave(widths)[None, :, None, None]
 
 

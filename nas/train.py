@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,8 +41,8 @@ class Trainer:
         self._prepare, self._seed = Preparation(data), seed
         self._train, self._validation = tensors(data.train), tensors(data.validation)
         torch.manual_seed(hash_seed(seed, -1))
-        network = Network(arch).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._network: Network = network
+        self._network = Network(arch)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = copy.deepcopy(self._network).requires_grad_(False).eval()
         self._best = copy.deepcopy(self._average.state_dict())
         self._score = Score(0.0, math.inf)
@@ -101,15 +102,15 @@ class Trainer:
             "loss": self._score.loss,
         }
 
-    def _restore(self, state: dict[str, object]) -> int:
+    def _restore(self, state: dict[str, Any]) -> int:
         if not state:
             return 0
-        self._network.load_state_dict(state["network"])  # type: ignore[arg-type]
-        self._average.load_state_dict(state["average"])  # type: ignore[arg-type]
-        self._optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
-        self._best = state["best"]  # type: ignore[assignment]
-        self._score = Score(float(state["accuracy"]), float(state["loss"]))  # type: ignore[arg-type]
-        return int(state["epoch"])  # type: ignore[call-overload,no-any-return]
+        self._network.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._best = state["best"]
+        self._score = Score(float(state["accuracy"]), float(state["loss"]))
+        return int(state["epoch"])
 
 
 def one_cycle(passed: float) -> float:

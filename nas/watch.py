@@ -38,7 +38,7 @@ def watch_windows() -> Dataset:
         windows.append(cut.transpose(0, 2, 1).astype(np.float32))
         labels += [label] * len(cut)
         people += [person] * len(cut)
-    everyone = Part(np.concatenate(windows), np.int64(labels), np.int64(people))
+    everyone = Part(np.concatenate(windows), np.array(labels, np.int64), np.array(people, np.int64))
     tested = np.isin(people, TEST_PEOPLE)
     train, validation = split_validation(everyone[~tested])
     names = tuple(str(name) for name in recordings["y_labels"])

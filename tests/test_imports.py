@@ -12,12 +12,13 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {"boards": "boards", "export": "export", "nas": "nas", "quant": "quant"}
 
 CORE = {
-    "cache", "cases", "cycles", "errors", "evaluate", "graph", "importers", "interpreter",
+    "cache", "cases", "cycles", "errors", "evaluate", "files", "graph", "importers", "interpreter",
     "kernels", "memory", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
-    "__main__", "api", "bench", "cli", "emulation", "jobs", "measure", "progress", "quickstart",
-    "report", "tables",
+    "__main__", "api", "bench", "cli", "emulation", "jobs", "measure", "measurement", "progress",
+    "quickstart",
+    "report", "results", "summary", "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -89,11 +89,16 @@ def _same_shapes(site: Site) -> str | None:
 
 
 def _ordinary_sum(site: Site) -> str | None:
-    """The larger scale has the factor 1/2; the result's must not need a shift to the left."""
+    """The larger scale has the factor 1/2; the other must not be 0, nor the sum's be too large."""
     refused = _same_shapes(site)
-    if refused is None and AddScaling.of(site.inputs, site.output).result.shift > -2:
+    if refused is not None:
+        return refused
+    scaling = AddScaling.of(site.inputs, site.output)
+    if 0 in (scaling.first.mantissa, scaling.second.mantissa):
+        return "operands of which one is too small to count"
+    if scaling.result.shift > -2:
         return "an output scale far below those of the operands"
-    return refused
+    return None
 
 
 def _four_axes(site: Site) -> str | None:
@@ -168,7 +173,8 @@ def _depth(site: Site) -> int:
 
 
 def _depthwise_ref(site: Site) -> Demand:
-    return Demand(constants=linear_constants(site, channels_last, fold=False))
+    constants = linear_constants(site, channels_last, fold=False)
+    return Demand(4 * site.output.shape[3], (), constants)
 
 
 def _depthwise_dsp(site: Site) -> Demand:

@@ -1,4 +1,4 @@
-"""What state tensors ask of the order: no read may move past a write."""
+"""What state tensors ask of the order: no write may overtake a read of what was there before."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from edge_runtime.ops import Reshape
 
 @dataclass
 class StateOrder:
-    """Keeps the jobs that touch one state tensor in the graph's order round each of its writes."""
+    """Keeps each write of a state tensor after all jobs that came before it and touched the state.
+
+    That a read comes after the write before it needs no more than the order of maker and reader.
+    """
 
     graph: Graph
     roots: Mapping[str, str]
     touched: dict[str, int] = field(default_factory=dict)
-    written: dict[str, int] = field(default_factory=dict)
     views: dict[str, set[str]] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
     """Views of a state that was written after they were made."""
 
     def visit(self, index: int, node: Node, allowed: tuple[int, ...]) -> int:
-        """The jobs that must run before `node`, the job of this index, for the sake of state."""
+        """The jobs before `node`, the job of this index, that its write must not overtake."""
         after = 0
         for position, tensor in enumerate(node.inputs):
             root = self.roots[tensor]
@@ -33,13 +35,12 @@ class StateOrder:
                 raise GraphError(f"{node.name} reads {tensor} after its state {root} was written")
             if root == node.output and position not in allowed:
                 raise GraphError(f"{node.name} updates {root}, but its kernel cannot in place")
-            after |= self.written.get(root, 0)
             self.touched[root] = self.touched.get(root, 0) | 1 << index
             if isinstance(node.op, Reshape):
                 self.views.setdefault(root, set()).add(node.output)
         if self.graph.node_output(node).kind is Kind.STATE:
             after |= self.touched.get(node.output, 0)
-            self.touched[node.output] = self.written[node.output] = 1 << index
+            self.touched[node.output] = 1 << index
             self.stale |= self.views.pop(node.output, set())
         return after & ~(1 << index)
 

@@ -1,0 +1,5 @@
+"""Reports: one HTML file, and tables for a terminal."""
+
+from edge_runtime.report.model import Accuracy, Budget, Candidate, Layer, ReportData, Search
+
+__all__ = ["Accuracy", "Budget", "Candidate", "Layer", "ReportData", "Search"]

@@ -14,6 +14,7 @@ from edge_runtime import api
 from edge_runtime.graph import Activation, DType, Graph, Node, Quantization, Tensor
 from edge_runtime.ops import FullyConnected
 
+FIXTURES = [HealthCheck.function_scoped_fixture]
 SCALE = Quantization.per_tensor(0.05)
 
 
@@ -72,7 +73,7 @@ def test_a_good_model_exports_and_emulates(run: Run, model: Path, tmp_path: Path
         assert archive["out0"].shape == (3, 1, 4)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=FIXTURES)
 @given(
     content=st.binary(max_size=400),
     suffix=st.sampled_from([".tflite", ".onnx", ".npz", ""]),
@@ -86,7 +87,7 @@ def test_any_bytes_as_a_model(run: Run, tmp_path: Path, content: bytes, suffix: 
     assert not out.exists()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=FIXTURES)
 @given(cut=st.integers(0, 10_000))
 def test_a_truncated_model(run: Run, model: Path, tmp_path: Path, cut: int) -> None:
     whole = model.read_bytes()

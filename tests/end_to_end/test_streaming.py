@@ -37,7 +37,7 @@ def running_sum() -> Graph:
 def test_state_lives_through_the_steps_of_a_case(tmp_path: Path, board: str) -> None:
     graph = running_sum()
     exported = api.export(graph, board, tmp_path / "firmware")
-    assert exported.manifest.streaming and exported.manifest.state_bytes >= 5
+    assert exported.manifest.streaming and exported.manifest.plan.state_bytes >= 5
     x = np.random.default_rng(5).integers(-9, 9, (3, 4, 1, 5)).astype(np.int8)
     cases = Cases.of([graph.tensors["x"]], {"in0": x}, streaming=True)
     result = api.emulate(exported.folder, cases)

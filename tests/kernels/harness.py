@@ -269,8 +269,10 @@ class Core:
         uc.reg_write(arm_const.UC_ARM_REG_SP, stack)
         uc.reg_write(arm_const.UC_ARM_REG_LR, self._end | 1)
         self._counts.clear()
-        hook = uc.hook_add(unicorn_const.UC_HOOK_BLOCK, self._count_block) if count else None
-        uc.ctl_flush_tb()
+        hook = None
+        if count:
+            hook = uc.hook_add(unicorn_const.UC_HOOK_BLOCK, self._count_block)
+            uc.ctl_flush_tb()
         try:
             uc.emu_start(function | 1, self._end, timeout=120_000_000)
         finally:
@@ -302,8 +304,10 @@ def _build_core(board_name: str, compiler: str, elf: Path) -> None:
         script = Path(folder) / "image.ld"
         script.write_text(_SCRIPT)
         flags = [*toolchain.compile_flags(board, "speed"), "-I", str(kernel_folder() / "include")]
+        # GCC may call memset; Clang's runtime library has its own.
+        helpers = [kernel_folder().parent / "runtime/freestanding.c"]
         objects = []
-        for source in itertools.chain.from_iterable(map(sources, board.isas)):
+        for source in [*itertools.chain.from_iterable(map(sources, board.isas)), *helpers]:
             made = Path(folder) / f"{source.stem}.o"
             toolchain.run([*flags, "-c", str(source), "-o", str(made)], what=f"compile {source}")
             objects.append(str(made))

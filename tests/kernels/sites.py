@@ -21,7 +21,18 @@ from edge_runtime.graph import (
 )
 from edge_runtime.graph.verify import verify
 from edge_runtime.kernels import Site, operands
-from edge_runtime.ops import Conv2D, DepthwiseConv2D, FullyConnected
+from edge_runtime.ops import (
+    Add,
+    Conv2D,
+    DepthwiseConv2D,
+    Dequantize,
+    FullyConnected,
+    Mean,
+    Pool2D,
+    Quantize,
+    Softmax,
+    Transpose,
+)
 
 Random = np.random.Generator
 NONE, RELU6 = Activation.NONE, Activation.RELU6
@@ -178,3 +189,64 @@ def windows() -> dict[str, tuple[Shape, tuple[int, int], Window]]:
         "padded before only": ((4, 4), (3, 3), valid((1, 1), (1, 1), (2, 2), (0, 0))),
         "padded after only": ((4, 4), (3, 3), valid((2, 2), (1, 1), (0, 0), (1, 2))),
     }
+
+
+def pool(op: Pool2D, image: Shape, zero: int, random: Random) -> Case:
+    shape = (1, *image)
+    tensor = activation(shape, 0.05, zero)
+    return case(f"{op}", op, [tensor], [random_int8(random, shape)], tensor)
+
+
+def add(
+    shapes: tuple[Shape, Shape],
+    scales: tuple[float, float, float],
+    zeros: tuple[int, int, int],
+    act: Activation,
+    random: Random,
+) -> Case:
+    inputs = [activation(shapes[i], scales[i], zeros[i], f"in{i}") for i in (0, 1)]
+    values = [random_int8(random, shape) for shape in shapes]
+    out = activation((), scales[2], zeros[2])
+    return case(f"{shapes} {scales} {zeros} {act}", Add(act), inputs, values, out)
+
+
+def mean(
+    shape: Shape, axes: tuple[int, ...], scale: float, zeros: tuple[int, int], random: Random
+) -> Case:
+    op = Mean(axes, keep_dims=bool(random.integers(2)))
+    inputs = [activation(shape, 0.05, zeros[0])]
+    out = activation((), scale, zeros[1])
+    return case(f"{shape} {axes} {scale} {zeros}", op, inputs, [random_int8(random, shape)], out)
+
+
+def softmax(shape: Shape, scale: float, beta: float, values: Array) -> Case:
+    inputs = [activation(shape, scale, 7)]
+    out = activation((), 1 / 256, -128)
+    return case(f"{shape} {scale} {beta}", Softmax(beta), inputs, [values], out)
+
+
+def quantize(values: Array, scale: float, zero: int) -> Case:
+    inputs = [Tensor("in", values.shape, DType.FLOAT32)]
+    return case(f"{scale} {zero}", Quantize(), inputs, [values], activation((), scale, zero))
+
+
+def requantize(scales: tuple[float, float], zeros: tuple[int, int]) -> Case:
+    """Every int8 value once."""
+    values = np.arange(-128, 128).astype(np.int8)
+    inputs = [activation(values.shape, scales[0], zeros[0])]
+    out = activation((), scales[1], zeros[1])
+    return case(f"{scales} {zeros}", Quantize(), inputs, [values], out)
+
+
+def dequantize(scale: float, zero: int) -> Case:
+    """Every int8 value once."""
+    values = np.arange(-128, 128).astype(np.int8)
+    inputs = [activation(values.shape, scale, zero)]
+    return case(f"{scale} {zero}", Dequantize(), inputs, [values], Tensor("", (), DType.FLOAT32))
+
+
+def transpose(shape: Shape, order: tuple[int, ...], dtype: DType, random: Random) -> Case:
+    values = random_int8(random, shape).astype(dtype.numpy)
+    quantization = None if dtype.is_float else Quantization.per_tensor(0.1, 4)
+    tensor = Tensor("in", shape, dtype, quantization=quantization)
+    return case(f"{shape} {order} {dtype}", Transpose(order), [tensor], [values], tensor)

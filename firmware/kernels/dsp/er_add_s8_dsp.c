@@ -27,7 +27,7 @@ ER_ALWAYS_INLINE void add(const er_add_s8 *p, operand small, const int8_t *large
     const er_range_s8 range = er_range_of(p->out_zero, p->act_min, p->act_max);
     const er_scaling out = er_scaling_of(p->factor_out.mantissa, p->factor_out.shift);
     for (uint32_t i = p->elements; i > 0; i--) {
-        const int32_t wide = (*small.values++ - small.zero) << small.shift_left;
+        const int32_t wide = er_shift_left(*small.values++ - small.zero, small.shift_left);
         const int32_t high = er_high_quickly(wide, small.scaling);
         const int32_t nudged = high + (high >> 31);
         const int32_t scaled = ((nudged >> small.scaling.halved) + 1) >> 1;

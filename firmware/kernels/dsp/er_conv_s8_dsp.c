@@ -3,9 +3,9 @@
  * Four pixels by two output channels at a time. The patches of four pixels are unpacked to int16
  * once, their pairs side by side ("columns"), and then meet every channel.
  *
- * Weights, for each two channels a and b: for each pair (i, j) of the patch the bytes a_i, b_i, a_j,
- * b_j. An odd last channel follows: its elements in order, zeros after them up to a whole group. An
- * incomplete last group of a patch is one pair (0, 1) where it has one or two elements.
+ * Weights, for each two channels a and b: for each pair (i, j) of the patch, the bytes a_i, b_i,
+ * a_j, b_j. An odd last channel follows: its elements in order. A zero stands in for what is
+ * missing in a pair; an incomplete last group of one or two elements is the one pair (0, 1).
  */
 #include "er_dsp.h"
 #include "er_kernels.h"

@@ -15,4 +15,11 @@
 #define ER_NEVER_INLINE static
 #endif
 
+/* Stands before loops that take all eight low registers of Armv6-M: unrolled, they spill. */
+#if defined(__clang__) && defined(__ARM_ARCH_6M__)
+#define ER_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define ER_ROLLED
+#endif
+
 #endif

@@ -6,8 +6,9 @@
  * edge_runtime/kernels/catalog.py.
  *
  * Conventions. Images are NHWC, one image a call. A kernel writes only `output` and `scratch`.
- * Tensors and scratch are aligned to 4 bytes. `scratch` may be NULL where the list says 0 bytes.
- * `output` may be `input` (or overlap it from the same start) only where the list says in place.
+ * Tensors, scratch and the arrays that parameters point to are aligned to 4 bytes. `scratch` may
+ * be NULL where the list says 0 bytes. `output` may be `input` (or overlap it from the same start)
+ * only where the list says in place.
  */
 #ifndef ER_KERNELS_H
 #define ER_KERNELS_H
@@ -71,7 +72,7 @@ typedef struct {
     er_multiplier factor_a, factor_b, factor_out;
 } er_add_s8;
 
-/* Mean over axes: the input seen as shape[0..3], `reduce` has bit i set where axis i is averaged. */
+/* Mean over axes: the input seen as shape[0..3]; `reduce` has bit i set where axis i is reduced. */
 typedef struct {
     uint32_t shape[4];
     uint32_t reduce;

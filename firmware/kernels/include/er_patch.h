@@ -27,7 +27,7 @@ static inline int32_t er_most(int32_t a, int32_t b)
  * `to`; returns where the next go. */
 typedef void *er_run(const int8_t *from, int32_t count, int32_t zero, void *to);
 
-/* The runs of one row of taps, the first at column `left` of the image row that starts at `line`. */
+/* The runs of one row of taps, the first at column `left` of the image row that is at `line`. */
 static inline void *er_row_runs(const er_window *w, const int8_t *line, int32_t left, int32_t zero,
                                 er_run *run, void *to)
 {

@@ -4,23 +4,41 @@
 #include "er_kernels.h"
 #include "er_patch.h"
 
+static inline void store(const er_conv_s8 *p, int32_t channel, uint32_t sum, int8_t *output)
+{
+    const int32_t scaled = er_multiply((int32_t)sum, p->mantissa[channel], p->shift[channel]);
+    output[channel] = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
+}
+
+/* All channels of one pixel. */
+static void multiply(const er_conv_s8 *p, const int8_t *patch, int32_t depth, int8_t *output)
+{
+    const int8_t *weights = p->weights;
+    int32_t channel = 0;
+    for (; channel + 1 < p->window.out_c; channel += 2, weights += 2 * depth) {
+        uint32_t sums[2] = {(uint32_t)p->bias[channel], (uint32_t)p->bias[channel + 1]};
+        er_dot_2(patch, weights, depth, sums);
+        store(p, channel, sums[0], output);
+        store(p, channel + 1, sums[1], output);
+    }
+    if (channel < p->window.out_c) {
+        uint32_t sum = (uint32_t)p->bias[channel];
+        er_dot_1(patch, weights, depth, &sum);
+        store(p, channel, sum, output);
+    }
+}
+
 /* Weights are OHWI. The input's zero point is folded into the bias, so what lies outside the image
  * reads as the zero point. Each output pixel's patch is copied to `scratch` first; after that its
  * input may be overwritten. */
 void er_conv_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch)
 {
     const er_window *w = &p->window;
-    const uint32_t depth = (uint32_t)w->kernel_h * w->kernel_w * w->in_c;
-    int8_t *patch = scratch;
+    const int32_t depth = w->kernel_h * w->kernel_w * w->in_c;
     for (int32_t row = 0; row < w->out_h; row++) {
-        for (int32_t column = 0; column < w->out_w; column++) {
-            const int8_t *weights = p->weights;
-            er_patch(w, input, row, column, p->in_zero, patch);
-            for (int32_t c = 0; c < w->out_c; c++, weights += depth) {
-                const int32_t sum = er_dot(patch, weights, depth, p->bias[c]);
-                const int32_t scaled = er_multiply(sum, p->mantissa[c], p->shift[c]);
-                *output++ = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
-            }
+        for (int32_t column = 0; column < w->out_w; column++, output += w->out_c) {
+            er_patch(w, input, row, column, p->in_zero, scratch);
+            multiply(p, scratch, depth, output);
         }
     }
 }

@@ -3,16 +3,30 @@
 #include "er_fixed.h"
 #include "er_kernels.h"
 
+static inline void store(const er_linear_s8 *p, uint32_t channel, uint32_t sum, int8_t *output)
+{
+    const int32_t scaled = er_multiply((int32_t)sum, p->mantissa[channel], p->shift[channel]);
+    output[channel] = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
+}
+
 /* Weights are OI; the input's zero point is folded into the bias. */
 void er_linear_s8_ref(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch)
 {
+    const int32_t depth = (int32_t)p->in;
     (void)scratch;
-    for (uint32_t row = 0; row < p->rows; row++, input += p->in) {
+    for (uint32_t row = 0; row < p->rows; row++, input += depth, output += p->out) {
         const int8_t *weights = p->weights;
-        for (uint32_t c = 0; c < p->out; c++, weights += p->in) {
-            const int32_t sum = er_dot(input, weights, p->in, p->bias[c]);
-            const int32_t scaled = er_multiply(sum, p->mantissa[c], p->shift[c]);
-            *output++ = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
+        uint32_t channel = 0;
+        for (; channel + 1 < p->out; channel += 2, weights += 2 * depth) {
+            uint32_t sums[2] = {(uint32_t)p->bias[channel], (uint32_t)p->bias[channel + 1]};
+            er_dot_2(input, weights, depth, sums);
+            store(p, channel, sums[0], output);
+            store(p, channel + 1, sums[1], output);
+        }
+        if (channel < p->out) {
+            uint32_t sum = (uint32_t)p->bias[channel];
+            er_dot_1(input, weights, depth, &sum);
+            store(p, channel, sum, output);
         }
     }
 }

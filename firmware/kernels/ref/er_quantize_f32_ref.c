@@ -2,7 +2,7 @@
 #include "er_fixed.h"
 #include "er_kernels.h"
 
-/* The nearest integer, halves away from zero; beyond 2^30 and not-a-number, what is nearest of it. */
+/* The nearest integer, halves away from zero, within 2^30; 0 for what is not a number. */
 static int32_t nearest(float value)
 {
     if (!(value > -1073741824.0f)) {

@@ -1,0 +1,29 @@
+"""Every kernel at every hostile case: on the host under sanitizers, and on emulated cores."""
+
+from __future__ import annotations
+
+import pytest
+from cases import CASES, every_call
+from harness import Call, Core, Host
+from sites import Case
+
+from edge_runtime.kernels import KERNELS
+
+
+def told(case: Case, call: Call) -> str:
+    return f"{call.kernel.name} over {call.over}: {case.site.node.op.NAME} {case.name}"
+
+
+def test_host_under_sanitizers() -> None:
+    pairs = list(every_call(CASES, ("ref", "dsp")))
+    served = {call.kernel.name for _, call in pairs}
+    assert served == {kernel.name for kernel in KERNELS}
+    for (case, call), output in zip(pairs, Host().run([c for _, c in pairs]), strict=True):
+        assert output == case.expected, told(case, call)
+
+
+@pytest.mark.parametrize("board", ["rpi_pico", "nucleo_l4r5zi", "nucleo_l552ze_q"])
+def test_emulated_core(board: str) -> None:
+    core = Core(board)
+    for case, call in every_call(CASES, core.isas):
+        assert core.run(call).output == case.expected, told(case, call)

@@ -1,0 +1,65 @@
+"""Layers of random shapes, by every kernel that serves them: sanitized, and on a Cortex-M4."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases import every_call
+from harness import Core, Host
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sites import HOSTILE_NUMBERS, Case, conv, depthwise, linear
+
+from edge_runtime.graph import Window
+
+small = st.integers(1, 6)
+pairs = st.tuples(small, small)
+paddings = st.tuples(st.integers(0, 3), st.integers(0, 3))
+seeds = st.integers(0, 2**32 - 1)
+numbers = st.sampled_from(list(HOSTILE_NUMBERS.values()))
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> Case:
+    kernel = draw(pairs)
+    window = Window(
+        draw(st.tuples(st.integers(1, 4), st.integers(1, 4))),
+        draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        draw(paddings),
+        draw(paddings),
+    )
+    reach = [(kernel[i] - 1) * window.dilation[i] + 1 for i in (0, 1)]
+    least = [max(1, reach[i] - window.pad_before[i] - window.pad_after[i]) for i in (0, 1)]
+    size = tuple(least[i] + draw(st.integers(0, 7)) for i in (0, 1))
+    random = np.random.default_rng(draw(seeds))
+    in_c, other = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    if draw(st.booleans()):
+        return conv("", (*size, in_c), (other, *kernel, in_c), window, draw(numbers), random)
+    out_c = in_c * draw(st.sampled_from([1, 1, 2, 3]))
+    return depthwise("", (*size, in_c), (1, *kernel, out_c), window, draw(numbers), random)
+
+
+@st.composite
+def products(draw: st.DrawFn) -> Case:
+    rows, depth, out = draw(small), draw(st.integers(1, 40)), draw(st.integers(1, 20))
+    return linear("", rows, depth, out, draw(numbers), np.random.default_rng(draw(seeds)))
+
+
+@pytest.fixture(scope="module")
+def machines() -> tuple[Host, Core]:
+    return Host(), Core("nucleo_l4r5zi")
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+)
+@given(found=st.lists(st.one_of(convolutions(), products()), min_size=1, max_size=20))
+def test_random_shapes(machines: tuple[Host, Core], found: list[Case]) -> None:
+    host, core = machines
+    pairs = list(every_call(found, ("ref", "dsp")))
+    for (case, call), output in zip(pairs, host.run([c for _, c in pairs]), strict=True):
+        assert output == case.expected, (call.kernel.name, call.over, call.struct)
+        assert core.run(call).output == case.expected, (call.kernel.name, call.over, call.struct)
