@@ -56,7 +56,8 @@ def compile_graph(graph: Graph, board: Board) -> Compiled:
         peak = compiled.plan.peak
         raise BudgetError(
             f"{graph.name} needs {compiled.ram_bytes:,} bytes of RAM; {board.name} has"
-            f" {board.ram.size:,} in {board.ram.name}. The peak is at {peak.node} ({peak.op}): "
+            f" {board.ram.size:,} in {board.ram.name}. The peak is at"
+            f" {f'{peak.node} ({peak.op})' if peak.node else 'the inputs'}: "
             + ", ".join(f"{live.name} {live.bytes:,}" for live in peak.tensors),
             hint="take a board with more RAM, or make these tensors smaller",
         )
@@ -136,5 +137,6 @@ def _provenance(manifest: Manifest) -> str:
     return c_code.comment(
         f"Made by edge-runtime {manifest.version} for {manifest.board}: {manifest.command}. Model"
         f" {manifest.model}, sha256 {manifest.model_sha256}. Planned RAM {manifest.ram_bytes} bytes"
-        f" (arena {manifest.plan.arena_bytes}, state {manifest.plan.state_bytes}). Generated; do not edit."
+        f" (arena {manifest.plan.arena_bytes}, state {manifest.plan.state_bytes})."
+        " Generated; do not edit."
     )

@@ -42,13 +42,16 @@ class Compiled:
 
     def _constant_operands(self) -> dict[str, Tensor]:
         """Constants that kernels read as operands, not packed, by C name."""
-        read = {
-            name: self.graph.tensors[name]
-            for node in self.working
-            for name in operands(node)
-            if self.graph.tensors[name].kind is Kind.CONSTANT
-        }
-        return {f"model_constant_{i}": tensor for i, tensor in enumerate(read.values())}
+        read = (self._root(name) for node in self.working for name in operands(node))
+        constants = {root.name: root for root in read if root.kind is Kind.CONSTANT}
+        return {f"model_constant_{i}": tensor for i, tensor in enumerate(constants.values())}
+
+    def _root(self, name: str) -> Tensor:
+        """The tensor that lies somewhere: itself, or what it is a view of."""
+        placed = {**self.plan.placements, **self.plan.state}
+        while name not in placed and name in self.plan.aliases:
+            name = self.plan.aliases[name]
+        return self.graph.tensors[name]
 
     def header(self, provenance: str) -> str:
         """The text of model.h."""
@@ -72,10 +75,7 @@ class Compiled:
             provenance,
             _PREAMBLE,
             self._memory(),
-            *(
-                "MODEL_ALIGNED " + c_code.array(name, tensor.values)
-                for name, tensor in constants.items()
-            ),
+            *(_ALIGNED + c_code.array(name, t.values) for name, t in constants.items()),
             *(self._layer(index, node, names) for index, node in enumerate(self.working)),
             self._invoke(),
             self._interface(),
@@ -88,24 +88,25 @@ class Compiled:
             text += _STATE
         return text
 
-    def _address(self, tensor: Tensor, constants: dict[str, str]) -> str:
-        if tensor.name in constants:
-            return constants[tensor.name]
-        if tensor.name in self.plan.state:
-            return f"model_state + {self.plan.state[tensor.name].offset}"
-        return f"model_arena + {self.plan.placements[tensor.name].offset}"
+    def _address(self, name: str, constants: dict[str, str]) -> str:
+        root = self._root(name).name
+        if root in constants:
+            return constants[root]
+        if root in self.plan.state:
+            return f"model_state + {self.plan.state[root].offset}"
+        return f"model_arena + {self.plan.placements[root].offset}"
 
     def _layer(self, index: int, node: Node, constants: dict[str, str]) -> str:
         choice = self.choices[node.name]
         struct = parameters(Site.of(self.graph, node), choice)
         read = [
-            f"(const {c_code.c_type(tensor.dtype.value)} *)(const void *)"
-            f"({self._address(tensor, constants)})"
-            for tensor in (self.graph.tensors[name] for name in operands(node))
+            f"(const {c_code.c_type(self.graph.tensors[name].dtype.value)} *)(const void *)"
+            f"({self._address(name, constants)})"
+            for name in operands(node)
         ]
         output = self.graph.node_output(node)
         made = c_code.c_type(output.dtype.value)
-        write = f"({made} *)(void *)({self._address(output, constants)})"
+        write = f"({made} *)(void *)({self._address(output.name, constants)})"
         scratch = "NULL"
         if choice.demand.scratch_bytes:
             scratch = f"model_arena + {self.plan.scratch[node.name].offset}"
@@ -115,7 +116,7 @@ class Compiled:
             [
                 c_code.comment(f"{index}: {node.op.NAME} to {shape}, {node.name}. {choice.reason}"),
                 *(
-                    "MODEL_ALIGNED " + c_code.array(f"layer_{index}_{field}", values)
+                    _ALIGNED + c_code.array(f"layer_{index}_{field}", values)
                     for field, values in choice.demand.constants.items()
                 ),
                 f"static const {struct.type_name} layer_{index} = "
@@ -144,7 +145,7 @@ class Compiled:
                 qualifier=qualifier,
                 side=side,
                 cases="".join(
-                    f"    case {i}u:\n        return {self._address(tensor, {})};\n"
+                    f"    case {i}u:\n        return {self._address(tensor.name, {})};\n"
                     for i, tensor in enumerate(tensors)
                 ),
                 sizes="".join(
@@ -159,6 +160,9 @@ class Compiled:
         )
         name = c_code.string(self.graph.name)
         return f"{fill}void model_reset(void)\n{{\n{resets}}}\n{ports}{_NAME.format(name=name)}"
+
+
+_ALIGNED = "MODEL_ALIGNED "
 
 
 def _zero(tensor: Tensor) -> int:

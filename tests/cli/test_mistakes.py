@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_runtime import api
-from edge_runtime.graph import Activation, DType, Graph, Node, Quantization, Tensor
-from edge_runtime.ops import FullyConnected
+from edge_runtime.graph import Activation, DType, Graph, Node, Quantization, Tensor, Window
+from edge_runtime.ops import FullyConnected, MaxPool2D
 
 FIXTURES = [HealthCheck.function_scoped_fixture]
 SCALE = Quantization.per_tensor(0.05)
@@ -162,3 +162,80 @@ def test_a_missing_compiler(
     outcome = run("export", model, "--board", "nucleo_l4r5zi", "--compiler", "gcc", "--out", out)
     _refused(outcome, 7, "gcc", "→")
     assert not out.exists()
+
+
+def big_graph(size: int) -> Graph:
+    """One pool over an image of `size` x `size` x 8: an arena of about 8 * size * size bytes."""
+    return Graph.build(
+        "big",
+        [
+            Tensor("x", (1, size, size, 8), DType.INT8, quantization=SCALE),
+            Tensor("y", (1, size // 2, size // 2, 8), DType.INT8, quantization=SCALE),
+        ],
+        [Node("pool", MaxPool2D((2, 2), Window((2, 2))), ("x",), "y")],
+        ["x"],
+        ["y"],
+    )
+
+
+def test_too_little_ram_names_the_peak(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "big.tflite"
+    api.write_model(big_graph(300), path)
+    outcome = run("export", path, "--board", "rpi_pico", "--out", tmp_path / "fw")
+    _refused(outcome, 6, "RAM", "720,000", "the inputs", "→")
+    assert not (tmp_path / "fw").exists()
+    assert run("export", path, "--board", "host", "--out", tmp_path / "fw").code == 0
+
+
+def test_too_little_flash(run: Run, tmp_path: Path) -> None:
+    weights = np.ones((900, 600), np.int8)
+    graph = Graph.build(
+        "wide",
+        [
+            Tensor("x", (1, 600), DType.INT8, quantization=SCALE),
+            Tensor.constant("w", weights, SCALE),
+            Tensor("y", (1, 900), DType.INT8, quantization=SCALE),
+        ],
+        [Node("fc", FullyConnected(), ("x", "w"), "y")],
+        ["x"],
+        ["y"],
+    )
+    path = tmp_path / "wide.tflite"
+    api.write_model(graph, path)
+    outcome = run("export", path, "--board", "nucleo_l552ze_q", "--out", tmp_path / "fw")
+    _refused(outcome, 6, "FLASH", "524,288", "→")
+    assert not (tmp_path / "fw").exists()
+
+
+@pytest.mark.parametrize(
+    ("array", "word"),
+    [
+        (np.zeros((4, 1, 7), np.float32), "shape"),
+        (np.full((4, 1, 8), np.nan, np.float32), "finite"),
+        (np.zeros((0, 1, 8), np.float32), "sample"),
+    ],
+)
+def test_calibration_that_does_not_fit(
+    run: Run, tmp_path: Path, array: np.ndarray, word: str
+) -> None:
+    graph = Graph.build(
+        "float",
+        [
+            Tensor("x", (1, 8), DType.FLOAT32),
+            Tensor.constant("w", np.ones((4, 8), np.float32)),
+            Tensor("y", (1, 4), DType.FLOAT32),
+        ],
+        [Node("fc", FullyConnected(), ("x", "w"), "y")],
+        ["x"],
+        ["y"],
+    )
+    path = tmp_path / "float.tflite"
+    api.write_model(graph, path)
+    _refused(run("export", path, "--board", "host", "--out", tmp_path / "fw"), 3, "--calibration")
+    np.savez(tmp_path / "c.npz", in0=array)
+    outcome = run(
+        "export", path, "--board", "host", "--out", tmp_path / "fw",
+        "--calibration", tmp_path / "c.npz",
+    )  # fmt: skip
+    _refused(outcome, 5, word)
+    assert not (tmp_path / "fw").exists()

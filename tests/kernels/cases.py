@@ -87,6 +87,8 @@ def linear_cases() -> Iterator[Case]:
             yield linear(f"{depth} to {out}", 1, depth, out, Numbers(spread=5.0), random)
     for name, numbers in HOSTILE_NUMBERS.items():
         yield linear(name, 3, 21, 11, numbers, random)
+    for zero, gain in ((0, 0.01), (127, 0.005)):
+        yield linear("lowest", 1, 1021, 7, Numbers(zero=zero, gain=gain, lowest=True), random)
 
 
 def pool_cases() -> Iterator[Case]:

@@ -88,6 +88,8 @@ class Numbers:
     activation: Activation = NONE
     bias: str = "random"
     """none, random, or huge: as far as sums wrap round."""
+    lowest: bool = False
+    """All inputs and weights are -128."""
 
 
 def weighted(
@@ -103,6 +105,9 @@ def weighted(
     out = weights[axis]
     depth = int(np.prod(weights)) // out
     kernel = random_int8(random, weights, extreme=0.05)
+    data = random_int8(random, image)
+    if numbers.lowest:
+        kernel, data = np.full_like(kernel, -128), np.full_like(data, -128)
     in_scale, out_scale = 0.05, 0.1
     typical = 75.0 * 75.0 * np.sqrt(depth)
     scale = numbers.gain * 128 * out_scale / (typical * in_scale)
@@ -115,7 +120,7 @@ def weighted(
         activation(image, in_scale, numbers.zero),
         Tensor.constant("weights", kernel, quantization),
     ]
-    values = [random_int8(random, image), kernel]
+    values = [data, kernel]
     if numbers.bias != "none":
         most = int(typical) if numbers.bias == "random" else (1 << 31) - 1
         bias = random.integers(-most, most + 1, out).astype(np.int32)

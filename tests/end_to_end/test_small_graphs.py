@@ -1,4 +1,4 @@
-"""State kept between inferences: steps of a case see it, the next case does not."""
+"""Small graphs through the whole chain: state between inferences, constant operands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_runtime import api
 from edge_runtime.cases import Cases
 from edge_runtime.emulation import reference
 from edge_runtime.graph import DType, Graph, Kind, Node, Quantization, Tensor
-from edge_runtime.ops import Add, Quantize
+from edge_runtime.ops import Add, Quantize, Reshape
 
 INPUT = Quantization.per_tensor(0.5, 3)
 SUM = Quantization.per_tensor(0.5, -7)
@@ -45,3 +45,24 @@ def test_state_lives_through_the_steps_of_a_case(tmp_path: Path, board: str) -> 
     np.testing.assert_array_equal(result.outputs["out0"], reference(graph, cases)["out0"])
     real = np.cumsum(INPUT.dequantize(x), axis=1)
     np.testing.assert_allclose(OUTPUT.dequantize(result.outputs["out0"]), real, atol=0.26)
+
+
+def test_an_operand_may_be_a_reshaped_constant(tmp_path: Path) -> None:
+    constant = Tensor.constant("c", np.arange(5, dtype=np.int8), SUM)
+    graph = Graph.build(
+        "offset",
+        [
+            Tensor("x", (1, 5), DType.INT8, quantization=INPUT),
+            constant,
+            Tensor("row", (1, 5), DType.INT8, quantization=SUM),
+            Tensor("y", (1, 5), DType.INT8, quantization=OUTPUT),
+        ],
+        [Node("view", Reshape((1, 5)), ("c",), "row"), Node("add", Add(), ("x", "row"), "y")],
+        ["x"],
+        ["y"],
+    )
+    exported = api.export(graph, "nucleo_l4r5zi", tmp_path / "firmware")
+    x = np.random.default_rng(5).integers(-99, 99, (3, 1, 5)).astype(np.int8)
+    cases = Cases.of([graph.tensors["x"]], {"in0": x}, streaming=False)
+    result = api.emulate(exported.folder, cases, graph=graph)
+    assert result.exact == result.compared == 15
