@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from cases import CASES, every_call
 from harness import Call, Core, Host
@@ -20,6 +22,15 @@ def test_host_under_sanitizers() -> None:
     assert served == {kernel.name for kernel in KERNELS}
     for (case, call), output in zip(pairs, Host().run([c for _, c in pairs]), strict=True):
         assert output == case.expected, told(case, call)
+
+
+@pytest.mark.gcc
+def test_emulated_core_built_by_gcc() -> None:
+    if shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("arm-none-eabi-gcc is not installed")
+    core = Core("nucleo_l4r5zi", "gcc")
+    for case, call in every_call(CASES, ["dsp"]):
+        assert core.run(call).output == case.expected, told(case, call)
 
 
 @pytest.mark.parametrize("board", ["rpi_pico", "nucleo_l4r5zi", "nucleo_l552ze_q"])

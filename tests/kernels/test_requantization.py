@@ -14,6 +14,8 @@ from edge_runtime import numerics
 from edge_runtime.graph import Activation, Window
 from edge_runtime.kernels import KERNELS, Choice
 from edge_runtime.kernels.packing import pack_row_pairs
+from edge_runtime.ops import Linear
+from edge_runtime.ops.windowed import quantized_bounds
 
 MANTISSAS = (1 << 30, (1 << 30) + 1, 1518500250, 1610612736, (1 << 31) - 2, (1 << 31) - 1)
 QUICK = range(-31, -1)
@@ -32,7 +34,7 @@ def sums(mantissa: int, shift: int, random: np.random.Generator) -> list[int]:
     return [int(np.clip(s, -(1 << 31), (1 << 31) - 1)) for s in (*ends, *ties, *anything, *near)]
 
 
-def table(shifts: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def table(shifts: range) -> tuple[numerics.Int64, numerics.Int64, numerics.Int64]:
     """Sum, mantissa and shift of each channel; their number is even, and so large that all fit."""
     random = np.random.default_rng(0)
     rows = [
@@ -58,10 +60,11 @@ def call_with(case: Case, kernel_name: str, shifts: range) -> tuple[Call, bytes]
         "mantissa": mantissa.astype(np.int32),
         "shift": shift.astype(np.int8),
     }
-    fields = dict(plain.struct.fields)
-    scaled = numerics.multiply(total, mantissa, shift) + fields["out_zero"]
-    one = np.clip(scaled, fields["act_min"], fields["act_max"]).astype(np.int8)
-    expected = np.tile(one, case.site.output.elements // len(one)).tobytes()
+    output, op = case.site.output, case.site.node.op
+    assert isinstance(op, Linear)
+    scaled = numerics.multiply(total, mantissa, shift) + output.quant.zero_point
+    one = np.clip(scaled, *quantized_bounds(op.activation, output)).astype(np.int8)
+    expected = np.tile(one, output.elements // len(one)).tobytes()
     return dataclasses.replace(plain, constants=constants), expected
 
 

@@ -112,7 +112,7 @@ ER_NEVER_INLINE void multiply_2x4(const block *b, int8_t *to)
 typedef struct {
     const int8_t *weights;             /* 0 */
     const er_pair *columns;            /* 4 */
-    const er_pair *end_of_fours, *end; /* 8, 12: of the columns; of those in whole fours */
+    const er_pair *end_of_fours, *end; /* 8, 12: of the columns that are in fours; of all */
     const int32_t *bias;               /* 16 */
     const int32_t *mantissa;           /* 20 */
     const int8_t *shift;               /* 24 */
@@ -248,11 +248,11 @@ ER_NEVER_INLINE void multiply_pairs(const block *b, int8_t *to)
                      .last = b->lanes == LANES ? 3 * step : 0};
     if (!b->quick || step < 2) {
         multiply_2x4(b, to);
-        return;
-    }
-    multiply_quickly(&job);
-    if (er_is_partial(b->range)) {
-        clamp(b, to);
+    } else {
+        multiply_quickly(&job);
+        if (er_is_partial(b->range)) {
+            clamp(b, to);
+        }
     }
 }
 #else

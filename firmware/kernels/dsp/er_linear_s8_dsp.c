@@ -29,10 +29,10 @@ static int32_t sum_of(const int8_t *input, uint32_t count)
 /* What the inner loop works on: A' (`low`) and 256 * B + A' (`both`) of two pairs of rows. Its
  * assembly knows the offsets. */
 typedef struct {
-    const int8_t *weights;               /* 0 */
-    int32_t sums[2][2];                  /* 4: low and both of the first pair, then of the second */
-    const int8_t *input;                 /* 20 */
-    const int8_t *end_of_twos, *end;     /* 24, 28: of the input; of its groups that are in twos */
+    const int8_t *weights;           /* 0 */
+    int32_t sums[2][2];              /* 4: low and both of the first pair, then of the second */
+    const int8_t *input;             /* 20 */
+    const int8_t *end_of_twos, *end; /* 24, 28: of the groups of inputs that are in twos; of all */
 } inner;
 
 /* Adds one group of inputs to one pair of rows. */
@@ -109,7 +109,7 @@ typedef struct {
     const er_linear_s8 *p;
     const int8_t *input;
     int8_t *output;
-    int32_t excess; /* 128 times the sum of the inputs */
+    int32_t correction; /* minus 128 times the sum of the inputs */
     er_range_s8 range;
     int is_ordinary; /* er_scale_quickly serves all channels, and the range is that of int8 */
 } job;
@@ -143,7 +143,7 @@ static inline void add_pair(const int32_t low_and_both[2], int32_t sums[2])
 /* What sums of two rows start with. */
 static inline void start_pair(const job *j, uint32_t channel, int32_t sums[2])
 {
-    sums[0] = er_wrapping_add(j->p->bias[channel], -j->excess);
+    sums[0] = er_wrapping_add(j->p->bias[channel], j->correction);
     sums[1] = j->p->bias[channel + 1];
 }
 
@@ -215,7 +215,7 @@ void er_linear_s8_dsp(const er_linear_s8 *p, const int8_t *input, int8_t *output
     for (uint32_t row = 0; row < p->rows; row++, j.input += p->in, j.output += p->out) {
         const int8_t *weights = p->weights;
         uint32_t channel = 0;
-        j.excess = 128 * sum_of(j.input, p->in);
+        j.correction = er_shift_left(-sum_of(j.input, p->in), 7);
         for (; p->out - channel >= 4; channel += 4) {
             weights = multiply_4(&j, weights, channel);
         }

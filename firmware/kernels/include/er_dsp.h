@@ -114,7 +114,7 @@ static inline int32_t er_scale_quickly(int32_t sum, er_scaling scaling, int32_t 
 {
     const int32_t high = er_high_quickly(sum, scaling);
     const int32_t nudged = high + (high >> 31);
-    return (int32_t)__ssat(((nudged >> scaling.halved) + twice_zero_and_one) >> 1, 8);
+    return __ssat(((nudged >> scaling.halved) + twice_zero_and_one) >> 1, 8);
 }
 
 /* The same for any scaling. */
