@@ -13,6 +13,7 @@ from edge_runtime.export.manifest import Manifest
 from edge_runtime.quant import Quantized
 from edge_runtime.report import ReportData
 from edge_runtime.report.tables import print_report
+from edge_runtime.report.text import shorten
 
 PLAIN_WIDTH = 110
 """Columns where the output is no terminal."""
@@ -50,7 +51,7 @@ def sizes_table(manifest: Manifest, built: Build | None) -> Table:
     table = _table(f"{manifest.model} for {manifest.board}", "what", "bytes", "of that")
     plan = manifest.plan
     peak = plan.peak
-    live = ", ".join(f"{tensor.name} {tensor.bytes:,}" for tensor in peak.tensors)
+    live = ", ".join(f"{shorten(live.name, 32)} {live.bytes:,}" for live in peak.tensors)
     if peak.scratch_bytes:
         live += f", scratch {peak.scratch_bytes:,}"
     bound = (
@@ -60,7 +61,7 @@ def sizes_table(manifest: Manifest, built: Build | None) -> Table:
     )
     table.add_row("RAM of the model", f"{manifest.ram_bytes:,}", f"state {plan.state_bytes:,}")
     table.add_row("  arena", f"{plan.arena_bytes:,}", bound)
-    table.add_row("  peak", f"{peak.bytes:,}", f"at {peak.node} ({peak.op}): {live}")
+    table.add_row("  peak", f"{peak.bytes:,}", f"at {shorten(peak.node, 32)} ({peak.op}): {live}")
     if built is not None:
         weights = f"weights and biases {manifest.weights_bytes:,}"
         table.add_row("flash of the model", f"{built.flash_bytes:,}", weights)

@@ -131,7 +131,8 @@ def load(path: Path) -> Dataset:
     `x_train`, `x_test` (N, T, S) and `y_train`, `y_test` (N,) must be there. Validation windows are
     `x_val`, `y_val`; else whole people of `subject_train` (N,); else the last part of each class.
     Optional: `scale` (S,) by which integers are multiplied, `class_names`, `channels` (names; those
-    that differ in a last x, y, z are one sensor's axes), `subject_test`, `subject_val`.
+    that differ in a last x, y, z are one sensor's axes), `mirror` (S,) of signs (see Dataset),
+    `subject_test`, `subject_val`.
     DataError: an array is missing, of another shape, not finite, or a person stands on two sides.
     """
     arrays = load_arrays(path)
@@ -143,7 +144,8 @@ def load(path: Path) -> Dataset:
         train, validation = split_validation(train)
     names = _class_names(arrays, (train, validation, test))
     triads = find_triads([str(name) for name in arrays.get("channels", np.array([]))])
-    return checked(Dataset(path.stem, train, validation, test, names, triads))
+    mirror = _mirror(arrays, train.windows.shape[2])
+    return checked(Dataset(path.stem, train, validation, test, names, triads, mirror))
 
 
 def split_validation(train: Part, share: float = VALIDATION_SHARE) -> tuple[Part, Part]:
@@ -263,6 +265,15 @@ def _finite_scale(scale: npt.NDArray[np.generic]) -> Floats:
     if not (np.isfinite(numbers) & (numbers > 0)).all():
         raise DataError(f"scale holds {numbers}; allowed: positive finite numbers")
     return numbers
+
+
+def _mirror(arrays: Mapping[str, npt.NDArray[np.generic]], sensors: int) -> tuple[float, ...]:
+    if "mirror" not in arrays:
+        return ()
+    signs = arrays["mirror"]
+    if signs.shape != (sensors,) or not np.isin(signs, (-1, 1)).all():
+        raise DataError(f"mirror is {signs.tolist()}; allowed: {sensors} signs, each 1 or -1")
+    return tuple(float(sign) for sign in signs.astype(np.float32))
 
 
 def _class_names(

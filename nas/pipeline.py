@@ -118,7 +118,7 @@ def search(
     training_epochs = TRAINING_FACTOR * epochs if training_epochs is None else training_epochs
     with reproducible():
         table = CostTable.measure(space, device, progress)
-        settings = (data.digest, data.triads, budget, device.clock_hz, table.digest, seed)
+        settings = (data.digest, data.triads, data.mirror, budget, device.clock_hz, table.digest, seed)
         store = Checkpoints(out, *settings, epochs, training_epochs, torch.__version__)
         cost = ExpectedCost(space, table, device.clock_hz)
         explored = Explorer(data, space, cost, budget, seed).run(epochs, store, progress)

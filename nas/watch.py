@@ -15,6 +15,9 @@ from edge_runtime.nas.data import Dataset, Part, checked, find_triads, split_val
 RATE_HZ = 50
 WINDOW, STRIDE = 128, 64
 TEST_PEOPLE = (8, 9, 10)
+MIRROR = (-1.0, 1.0, 1.0, 1.0, -1.0, -1.0)
+"""The other arm moves as in a mirror across the watch's x axis: accelerations along x change sign,
+and so do turns about y and z."""
 
 _FILE = "watch_dataset.npy"
 _SHA256 = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"
@@ -43,7 +46,7 @@ def watch_windows() -> Dataset:
     train, validation = split_validation(everyone[~tested])
     names = tuple(str(name) for name in recordings["y_labels"])
     triads = find_triads([str(name) for name in recordings["X_labels"]])
-    return checked(Dataset("watch", train, validation, everyone[tested], names, triads))
+    return checked(Dataset("watch", train, validation, everyone[tested], names, triads, MIRROR))
 
 
 def _find() -> Path:

@@ -144,6 +144,7 @@ NAN = np.full((6, 8, 2), np.nan)
         ({"subject_test": np.full(6, 2)}, "person 2 is in both validation and test"),
         ({"scale": np.ones(3)}, "scale is"),
         ({"scale": np.array([1, np.nan])}, "scale holds"),
+        ({"mirror": np.array([1, 0])}, "mirror is"),
         ({"class_names": np.array(["a"])}, "class_names has 1"),
     ],
 )

@@ -148,7 +148,7 @@ def test_augmented_windows_are_near_the_plain_ones():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         varied = Preparation(data).augmented(windows)
-        unvaried = Preparation(data, Augmentation(0, 0, 0, 0)).augmented(windows)
+        unvaried = Preparation(data, Augmentation(0, 0, 0, 0, 0)).augmented(windows)
     plain = Preparation(data).plain(windows)
     assert torch.allclose(unvaried, plain, atol=1e-5)
     assert 0.05 < float((varied - plain).std()) < 1.0
