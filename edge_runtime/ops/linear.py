@@ -24,6 +24,8 @@ from edge_runtime.ops.windowed import (
     windows,
 )
 
+Doubles = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Linear(Op):
@@ -41,10 +43,8 @@ class Linear(Op):
         """The axis of the weights that runs over output channels."""
 
     @abstractmethod
-    def _accumulate(
-        self, image: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], fill: float
-    ) -> npt.NDArray[np.float64]:
-        """Sums of products without bias, in double precision; `fill` stands outside the image."""
+    def _accumulate(self, image: Doubles, weights: Doubles) -> Doubles:
+        """Sums of products without bias, in double precision."""
 
     @abstractmethod
     def _geometry_problems(self, inputs: Sequence[Tensor]) -> list[str]:
@@ -78,12 +78,12 @@ class Linear(Op):
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
         weights = values[1].astype(np.float64)
         if output.dtype.is_float:
-            total = self._accumulate(values[0].astype(np.float64), weights, 0.0)
+            total = self._accumulate(values[0].astype(np.float64), weights)
             total = total + values[2].reshape(-1) if len(values) > 2 else total
             return float_clamp(total, self.activation)
         # Doubles hold every partial sum of int8 products exactly, and BLAS adds them quickly.
         shifted = values[0].astype(np.float64) - inputs[0].quant.zero_point
-        sums = self._accumulate(shifted, weights, 0.0).astype(np.int64)
+        sums = self._accumulate(shifted, weights).astype(np.int64)
         if len(values) > 2:
             sums = sums + values[2].reshape(-1).astype(np.int64)
         return self._requantize(numerics.wrap32(sums), inputs, output)
@@ -104,90 +104,86 @@ class Linear(Op):
 
 
 @dataclass(frozen=True)
-class Conv2D(Linear):
+class SlidingConv2D(Linear):
+    """Base of convolutions that slide a window of constant weights over an NHWC image."""
+
+    window: Window = Window()
+
+    @abstractmethod
+    def _channel_problems(self, image: Tensor, weights: Tensor) -> list[str]:
+        """What is wrong with the numbers of channels."""
+
+    def _geometry_problems(self, inputs: Sequence[Tensor]) -> list[str]:
+        image, weights = inputs[0], inputs[1]
+        found = rank_problem(image, 4) + rank_problem(weights, 4)
+        if found:
+            return found
+        found = window_problems(image, (weights.shape[1], weights.shape[2]), self.window)
+        return found + self._channel_problems(image, weights)
+
+    def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
+        image, weights = inputs[0].shape, inputs[1].shape
+        height, width = self.window.output_size((image[1], image[2]), (weights[1], weights[2]))
+        return (image[0], height, width, self.output_channels(inputs[1]))
+
+
+@dataclass(frozen=True)
+class Conv2D(SlidingConv2D):
     """Two-dimensional convolution: NHWC input, OHWI weights, I being the input's channels."""
 
     NAME = "CONV_2D"
     INPUTS = (2, 3)
 
-    window: Window = Window()
-
     @property
     def weight_axis(self) -> int:
         return 0
 
-    def _geometry_problems(self, inputs: Sequence[Tensor]) -> list[str]:
-        image, weights = inputs[0], inputs[1]
-        found = rank_problem(image, 4) + rank_problem(weights, 4)
-        if found:
-            return found
-        found = window_problems(image, (weights.shape[1], weights.shape[2]), self.window)
-        if image.shape[3] != weights.shape[3]:
-            found.append(
-                f"weights {weights.name} have {weights.shape[3]} input channels, the input has"
-                f" {image.shape[3]}; allowed: the same number (there are no groups yet)"
-            )
-        return found
-
-    def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
-        image, weights = inputs[0].shape, inputs[1].shape
-        height, width = self.window.output_size((image[1], image[2]), (weights[1], weights[2]))
-        return (image[0], height, width, weights[0])
+    def _channel_problems(self, image: Tensor, weights: Tensor) -> list[str]:
+        if image.shape[3] == weights.shape[3]:
+            return []
+        return [
+            f"weights {weights.name} have {weights.shape[3]} input channels, the input has"
+            f" {image.shape[3]}; allowed: the same number (there are no groups yet)"
+        ]
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> int:
         return output.elements * math.prod(inputs[1].shape[1:])
 
-    def _accumulate(
-        self, image: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], fill: float
-    ) -> npt.NDArray[np.float64]:
+    def _accumulate(self, image: Doubles, weights: Doubles) -> Doubles:
         out, height, width, depth = weights.shape
-        patches = windows(image, (height, width), self.window, fill)
+        patches = windows(image, (height, width), self.window, 0.0)
         columns = patches.reshape(*patches.shape[:3], height * width * depth)
-        result: npt.NDArray[np.float64] = columns @ weights.reshape(out, -1).T
+        result: Doubles = columns @ weights.reshape(out, -1).T
         return result
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2D(Linear):
+class DepthwiseConv2D(SlidingConv2D):
     """Depthwise convolution: NHWC input, 1HWO weights, O a multiple of the input's channels."""
 
     NAME = "DEPTHWISE_CONV_2D"
     INPUTS = (2, 3)
 
-    window: Window = Window()
-
     @property
     def weight_axis(self) -> int:
         return 3
 
-    def _geometry_problems(self, inputs: Sequence[Tensor]) -> list[str]:
-        image, weights = inputs[0], inputs[1]
-        found = rank_problem(image, 4) + rank_problem(weights, 4)
-        if found:
-            return found
-        found = window_problems(image, (weights.shape[1], weights.shape[2]), self.window)
-        if weights.shape[0] != 1 or image.shape[3] < 1 or weights.shape[3] % image.shape[3]:
-            found.append(
-                f"weights {weights.name} have shape {weights.shape}; allowed: (1, height, width,"
-                f" a multiple of {image.shape[3]})"
-            )
-        return found
-
-    def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
-        image, weights = inputs[0].shape, inputs[1].shape
-        height, width = self.window.output_size((image[1], image[2]), (weights[1], weights[2]))
-        return (image[0], height, width, weights[3])
+    def _channel_problems(self, image: Tensor, weights: Tensor) -> list[str]:
+        if weights.shape[0] == 1 and image.shape[3] > 0 and weights.shape[3] % image.shape[3] == 0:
+            return []
+        return [
+            f"weights {weights.name} have shape {weights.shape}; allowed: (1, height, width,"
+            f" a multiple of {image.shape[3]})"
+        ]
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> int:
         return output.elements * inputs[1].shape[1] * inputs[1].shape[2]
 
-    def _accumulate(
-        self, image: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], fill: float
-    ) -> npt.NDArray[np.float64]:
+    def _accumulate(self, image: Doubles, weights: Doubles) -> Doubles:
         _, height, width, out = weights.shape
         multiplier = out // image.shape[3]
         total = np.zeros((), np.float64)
-        patches = windows(image, (height, width), self.window, fill)
+        patches = windows(image, (height, width), self.window, 0.0)
         for row in range(height):
             for column in range(width):
                 taps = patches[:, :, :, row, column]
@@ -248,9 +244,7 @@ class FullyConnected(Linear):
         factor = Multiplier.of(product / output.quant.scale)
         return (factor,) * self.output_channels(inputs[1])
 
-    def _accumulate(
-        self, image: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], fill: float
-    ) -> npt.NDArray[np.float64]:
+    def _accumulate(self, image: Doubles, weights: Doubles) -> Doubles:
         rows = image.reshape(-1, weights.shape[1])
-        result: npt.NDArray[np.float64] = rows @ weights.T
+        result: Doubles = rows @ weights.T
         return result.reshape(*image.shape[:-1], -1) if self.keep_dims else result
