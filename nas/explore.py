@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from edge_runtime.nas.batches import BATCH, epoch_batches
 from edge_runtime.nas.checkpoint import Checkpoints
 from edge_runtime.nas.data import Dataset, Part
 from edge_runtime.nas.device import Budget, Progress
@@ -19,7 +20,6 @@ from edge_runtime.nas.prepare import Preparation
 from edge_runtime.nas.space import Architecture, Space
 from edge_runtime.nas.supernet import Choices, Picks, Supernet
 
-BATCH = 64
 WEIGHT_RATE, CLIP = 1e-3, 5.0
 CHOICE_RATE, LAST_CHOICE_RATE = 0.36, 8e-4
 WARM_UP = 0.3
@@ -77,7 +77,7 @@ class Explorer:
     def _epoch(self, epoch: int, epochs: int) -> float:
         self.net.train()
         windows, labels = self._train
-        batches = torch.randperm(len(labels)).split(BATCH)
+        batches = epoch_batches(len(labels))
         total = 0.0
         for index, batch in enumerate(batches):
             step = epoch * len(batches) + index

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from edge_runtime.nas.batches import epoch_batches
 from edge_runtime.nas.checkpoint import Checkpoints
 from edge_runtime.nas.data import Dataset
 from edge_runtime.nas.device import Progress
@@ -19,7 +20,6 @@ from edge_runtime.nas.network import Network
 from edge_runtime.nas.prepare import Preparation
 from edge_runtime.nas.space import Architecture
 
-BATCH = 64
 RATE, WARM_UP, DECAY, CLIP = 3e-3, 0.15, 1e-2, 5.0
 SMOOTHING = 0.1
 AVERAGING = 0.99
@@ -72,7 +72,7 @@ class Trainer:
     def _epoch(self, epoch: int, epochs: int) -> None:
         self._network.train()
         windows, labels = self._train
-        batches = torch.randperm(len(labels)).split(BATCH)
+        batches = epoch_batches(len(labels))
         for index, batch in enumerate(batches):
             passed = (epoch + index / len(batches)) / epochs
             for group in self._optimizer.param_groups:
