@@ -56,7 +56,12 @@ _FAULTS = (
     (24, "an access that is not aligned"),
     (25, "a division by zero"),
 )
-_REASONS = {1: "it does not know this request", 2: "an argument is wrong", 3: "it is too long"}
+_REASONS = {
+    1: "it does not know this request",
+    2: "an argument is wrong",
+    3: "it is too long",
+    5: "the stack outgrew its room, so the model's memory is not to be trusted",
+}
 
 
 class NoAnswer(LinkError):  # noqa: N818 - it is an error by its base

@@ -56,7 +56,8 @@ static uint8_t run(exchange *x)
         ++word;
     }
     stack_used = (uint32_t)((uintptr_t)entry - (uintptr_t)word);
-    return LINK_OK;
+    /* Below the room for the stack lies the model's memory, which it would have overwritten. */
+    return word == __stack_limit ? LINK_STACK_OVERFLOW : LINK_OK;
 }
 
 static void append(exchange *x, uint32_t count, uint32_t value)

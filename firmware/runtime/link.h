@@ -11,7 +11,7 @@
  *                      u16 layers, u32 bytes of each input, u32 bytes of each output,
  *                      u32 stack size, board name, 0, model name (cut to fit), 0
  *     0x02 WRITE    u8 input, u32 offset, data
- *     0x03 RUN      runs the model once
+ *     0x03 RUN      runs the model once; status 5 where the stack outgrew its room
  *     0x04 READ     u8 output, u32 offset, u16 length -> data
  *     0x05 RESET    clears the model's state
  *     0x06 STACK    -> u32 most bytes of stack that the last RUN used
@@ -29,7 +29,7 @@
 #define LINK_PROTOCOL 1u
 
 enum { LINK_IDENTIFY = 1, LINK_WRITE, LINK_RUN, LINK_READ, LINK_RESET, LINK_STACK };
-enum { LINK_OK, LINK_UNKNOWN_KIND, LINK_BAD_ARGUMENT, LINK_TOO_LONG, LINK_FAULT };
+enum { LINK_OK, LINK_UNKNOWN_KIND, LINK_BAD_ARGUMENT, LINK_TOO_LONG, LINK_FAULT, LINK_STACK_OVERFLOW };
 
 /* Answers the host for ever. */
 __attribute__((noreturn)) void link_serve(bool clock_reached);

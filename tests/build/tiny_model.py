@@ -20,7 +20,6 @@ HEADER = """/* SPDX-License-Identifier: Apache-2.0 */
 #define MODEL_LAYERS 2
 #define MODEL_ARENA_BYTES {arena}
 #define MODEL_RAM_BYTES (MODEL_ARENA_BYTES + 4)
-void model_init(void);
 void model_reset(void);
 void model_invoke(void);
 void *model_input(uint32_t index);
@@ -66,7 +65,6 @@ static __attribute__((noinline)) void model_layer_1(void)
     }
 }
 
-void model_init(void) { model_reset(); }
 void model_reset(void) { model_state[0] = 0; }
 void model_invoke(void)
 {

@@ -17,7 +17,7 @@ from edge_runtime.cycles import decode
 from edge_runtime.cycles.instruction import CONTROL
 from edge_runtime.device import machine
 from edge_runtime.device.unicorn_target import UnicornTarget
-from edge_runtime.errors import BoardError, DataError, EmulationError
+from edge_runtime.errors import BoardError, DataError, EmulationError, LinkError
 
 BOARDS = [
     "mps2_an386",
@@ -146,6 +146,11 @@ def test_stack_high_water(firmware):
         much.run([INPUT])
         assert much.stack_bytes() - little.stack_bytes() == 1000
         assert little.stack_bytes() < 300
+
+
+def test_a_stack_that_outgrows_its_room_is_told(firmware):
+    with on(BOARD, firmware(BOARD, "", 4200)) as target, pytest.raises(LinkError, match="outgrew"):
+        target.run([INPUT])
 
 
 FAULTS = [
