@@ -62,8 +62,7 @@ _PAGE = """\
 
 Made by `make bench`; run it to make this page again. Models are the int8 ones of MLPerf Tiny.
 Peers' figures are of TensorFlow Lite Micro with CMSIS-NN (the better of -O2 and -O3; for AD on
-Cortex-M4,
-BakeNN with CMSIS-NN), counted in the same way: executed instructions of one inference.
+Cortex-M4, BakeNN with CMSIS-NN), counted in the same way: executed instructions of one inference.
 
 ## Cost of one inference
 
