@@ -57,7 +57,6 @@ class Searched:
                 **self.network.figures(),
                 "budget": dataclasses.asdict(self.network.budget),
                 "within_budget": self.error is None,
-                "accuracy_validation": self.network.accuracy_validation,
                 "test_windows": self.test_windows,
                 "emulated_windows": self.emulation.cases,
                 "emulated_exact": self.emulation.exact,

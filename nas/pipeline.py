@@ -23,11 +23,14 @@ from edge_runtime.nas.network import Network
 from edge_runtime.nas.selection import Candidate, Selection
 from edge_runtime.nas.space import Architecture, Space
 from edge_runtime.nas.train import Trainer
+from edge_runtime.nas.trials import Trials
 from edge_runtime.quant import accuracy, quantize
 
 EPOCHS = 20
-TRAINING_FACTOR = 4
+TRAINING_FACTOR = 6
 """Epochs of training for each epoch of searching: a network costs less than the supernet."""
+TRIAL_SHARE = 5
+"""A trial of one of the best networks takes this part of the training's epochs."""
 CALIBRATION = 256
 """Training windows by which activations' ranges are set."""
 UNITS = {"RAM": "bytes", "flash": "bytes", "latency": "ms"}
@@ -49,7 +52,6 @@ class SearchResult:
     measured: Measured
     accuracy_float: float
     accuracy_int8: float
-    accuracy_validation: float
     search_seconds: float
     candidates: tuple[Candidate, ...]
 
@@ -118,14 +120,16 @@ def search(
     training_epochs = TRAINING_FACTOR * epochs if training_epochs is None else training_epochs
     with reproducible():
         table = CostTable.measure(space, device, progress)
-        settings = (data.digest, data.triads, data.mirror, budget, device.clock_hz, table.digest, seed)
-        store = Checkpoints(out, *settings, epochs, training_epochs, torch.__version__)
+        known = (data.digest, data.triads, data.mirror, budget, device.clock_hz, table.digest)
+        store = Checkpoints(out, *known, seed, epochs, training_epochs, torch.__version__)
         cost = ExpectedCost(space, table, device.clock_hz)
         explored = Explorer(data, space, cost, budget, seed).run(epochs, store, progress)
-        selected = Selection(data, explored, table, budget, device).choose(seed, progress)
-        trainer = Trainer(selected.architecture, data, seed)
+        trials = Trials(data, seed, -(-training_epochs // TRIAL_SHARE), store)
+        selection = Selection(data, explored, table, budget, device, trials)
+        selected = selection.choose(seed, progress)
+        everyone = (data.train, data.validation)
+        trainer = Trainer(selected.architecture, data, seed, everyone)
         network = trainer.run(training_epochs, store, progress)
-        validation = trainer.score().accuracy
     float_graph, int8_graph = convert(network, data)
     result = SearchResult(
         selected.architecture,
@@ -136,7 +140,6 @@ def search(
         device.measure(int8_graph),
         test_accuracy(float_graph, data),
         test_accuracy(int8_graph, data),
-        validation,
         time.monotonic() - start,
         selected.candidates,
     )

@@ -18,6 +18,7 @@ from edge_runtime.nas.items import Convolution
 from edge_runtime.nas.neighbours import reductions
 from edge_runtime.nas.network import Weights, to_graph
 from edge_runtime.nas.space import Architecture, Space
+from edge_runtime.nas.trials import Trials
 from edge_runtime.quant import Range, quantize_graph
 from edge_runtime.quant.calibrate import own_tensors
 
@@ -56,8 +57,15 @@ class Selection:
     """Chooses a network of an explored space that meets the budget when measured whole."""
 
     def __init__(
-        self, data: Dataset, explored: Explored, table: CostTable, budget: Budget, device: Device
+        self,
+        data: Dataset,
+        explored: Explored,
+        table: CostTable,
+        budget: Budget,
+        device: Device,
+        trials: Trials,
     ) -> None:
+        self._trials = trials
         self._data, self._explored, self._budget, self._device = data, explored, budget, device
         self._predict = _Prediction(table, device)
         self._smallest = Space(data.window, data.classes).smallest()
@@ -76,7 +84,7 @@ class Selection:
         seen: dict[Architecture, Measured] = {}
         for attempt in range(ATTEMPTS):
             progress("select", attempt, ATTEMPTS, "")
-            ranked = self._ranked(drawn, limits)
+            ranked = self._ranked(drawn, limits, progress)
             last = self._smallest if attempt == ATTEMPTS - 1 else ranked[-1]
             for arch in dict.fromkeys((*ranked[:MEASURED], last)):
                 seen[arch] = self._device.measure(untrained(arch))
@@ -91,14 +99,19 @@ class Selection:
     def _selected(self, arch: Architecture, measured: Measured) -> Selected:
         return Selected(arch, measured, tuple(self._candidates.values()))
 
-    def _ranked(self, drawn: list[Architecture], limits: Mapping[str, float]) -> list[Architecture]:
-        """The networks made to fit, the most accurate in the supernet first."""
+    def _ranked(
+        self, drawn: list[Architecture], limits: Mapping[str, float], progress: Progress
+    ) -> list[Architecture]:
+        """The networks made to fit, the best in a trial first."""
         fitted = dict.fromkeys(self._fitted(arch, limits) for arch in drawn)
         chosen = list({arch.steps(): arch for arch in reversed(fitted)}.values())[::-1][:RANKED]
         for arch in chosen:
             if arch not in self._candidates:
                 self._candidates[arch] = self._candidate(arch)
-        return sorted(chosen, key=lambda arch: -self._candidates[arch].accuracy)
+        candidates = [self._candidates[arch] for arch in chosen]
+        return self._trials.rank(
+            [(c.architecture, c.accuracy, c.estimated_ms) for c in candidates], progress
+        )
 
     def _candidate(self, arch: Architecture) -> Candidate:
         predicted = self._predict.all(arch)

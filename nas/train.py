@@ -1,10 +1,16 @@
-"""Training a network from scratch on the training people, stopping by the validation people."""
+"""Training networks from scratch: shortly, to choose among some; fully, the one that was chosen.
+
+The full training is on training and validation people together. Once the architecture is chosen,
+the validation people have nothing left to decide: the number of epochs is fixed, and the averaged
+weights of the last one are used. So they join, as each person more helps with people never seen.
+Normalisation stays that of the training people, and the test people take no part.
+"""
 
 from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,7 +19,7 @@ from torch.nn import functional
 
 from edge_runtime.nas.batches import epoch_batches
 from edge_runtime.nas.checkpoint import Checkpoints
-from edge_runtime.nas.data import Dataset
+from edge_runtime.nas.data import Dataset, Part
 from edge_runtime.nas.device import Progress
 from edge_runtime.nas.explore import hash_seed, tensors
 from edge_runtime.nas.network import Network
@@ -26,63 +32,54 @@ AVERAGING = 0.99
 """Decay a step of the average of weights over time; the average is what is used."""
 
 
-@dataclass(frozen=True)
-class Score:
-    """How the averaged weights do on the validation people."""
-
-    accuracy: float
-    loss: float
-
-
 class Trainer:
     """One training; `run` does all epochs, resuming from checkpoints."""
 
-    def __init__(self, arch: Architecture, data: Dataset, seed: int) -> None:
+    def __init__(self, arch: Architecture, data: Dataset, seed: int, parts: Sequence[Part]) -> None:
+        """Training on `parts` of `data`; its normalisation is that of the training people."""
         self._prepare, self._seed = Preparation(data), seed
-        self._train, self._validation = tensors(data.train), tensors(data.validation)
+        pairs = zip(*(tensors(part) for part in parts), strict=True)
+        self._windows, self._labels = (torch.cat(pair) for pair in pairs)
         torch.manual_seed(hash_seed(seed, -1))
         self._network = Network(arch)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = copy.deepcopy(self._network).requires_grad_(False).eval()
-        self._best = copy.deepcopy(self._average.state_dict())
-        self._score = Score(0.0, math.inf)
         self._optimizer = torch.optim.AdamW(self._network.parameters(), RATE, weight_decay=DECAY)
 
     def run(self, epochs: int, store: Checkpoints, progress: Progress) -> Network:
-        """The network of the epoch that did best on the validation people."""
+        """The network with the averaged weights of the last epoch."""
         for epoch in range(self._restore(store.load("train")), epochs):
             torch.manual_seed(hash_seed(self._seed, epoch))
-            self._epoch(epoch, epochs)
-            score = self.score()
-            if score.loss < self._score.loss:
-                self._score, self._best = score, copy.deepcopy(self._average.state_dict())
+            loss = self._epoch(epoch, epochs)
             store.save("train", self._state(epoch + 1))
-            progress("train", epoch + 1, epochs, f"validation accuracy {score.accuracy:.3f}")
-        self._average.load_state_dict(self._best)
+            progress("train", epoch + 1, epochs, f"loss {loss:.3f}")
         return self._average
 
-    def score(self) -> Score:
-        """Accuracy and loss of the averaged weights on the validation people."""
-        windows, labels = self._validation
+    def accuracy(self, part: Part) -> float:
+        """The share of windows that the averaged weights classify right."""
+        windows, labels = tensors(part)
         with torch.no_grad():
             logits = self._average(self._prepare.plain(windows))
-        accuracy = float((logits.argmax(1) == labels).float().mean())
-        return Score(accuracy, float(functional.cross_entropy(logits, labels)))
+        return float((logits.argmax(1) == labels).float().mean())
 
-    def _epoch(self, epoch: int, epochs: int) -> None:
+    def _epoch(self, epoch: int, epochs: int) -> float:
+        """The mean loss of one epoch, of `epochs` in all."""
         self._network.train()
-        windows, labels = self._train
-        batches = epoch_batches(len(labels))
+        batches = epoch_batches(len(self._labels))
+        total = 0.0
         for index, batch in enumerate(batches):
             passed = (epoch + index / len(batches)) / epochs
             for group in self._optimizer.param_groups:
                 group["lr"] = RATE * one_cycle(passed)
             self._optimizer.zero_grad()
-            logits = self._network(self._prepare.augmented(windows[batch]))
-            functional.cross_entropy(logits, labels[batch], label_smoothing=SMOOTHING).backward()
+            logits = self._network(self._prepare.augmented(self._windows[batch]))
+            loss = functional.cross_entropy(logits, self._labels[batch], label_smoothing=SMOOTHING)
+            loss.backward()
             nn.utils.clip_grad_norm_(self._network.parameters(), CLIP)
             self._optimizer.step()
             self._follow()
+            total += float(loss.detach())
+        return total / len(batches)
 
     def _follow(self) -> None:
         """Move the average, batch statistics included, towards the present weights."""
@@ -97,9 +94,6 @@ class Trainer:
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "best": self._best,
-            "accuracy": self._score.accuracy,
-            "loss": self._score.loss,
         }
 
     def _restore(self, state: dict[str, Any]) -> int:
@@ -108,8 +102,6 @@ class Trainer:
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._best = state["best"]
-        self._score = Score(float(state["accuracy"]), float(state["loss"]))
         return int(state["epoch"])
 
 

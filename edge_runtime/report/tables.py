@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edge_runtime.measurement import Layer
 from edge_runtime.report import text
-from edge_runtime.report.model import Accuracy, Budget, Layer, ReportData
+from edge_runtime.report.model import Accuracy, Budget, ReportData
 
 
 def layer_table(layers: Sequence[Layer]) -> Table:
