@@ -12,8 +12,9 @@ from edge_runtime.nas.space import Architecture
 from edge_runtime.nas.train import Trainer
 
 TRIED = 5
-TIE = 2.0
-"""Standard errors of the validation accuracy within which networks count as equally good."""
+TIE, TRIED_TIE = 2.0, 1.0
+"""Standard errors of the validation accuracy within which networks count as equally good, by the
+supernet's shared weights and by a trial's own."""
 
 
 class Trials:
@@ -28,12 +29,12 @@ class Trials:
     ) -> list[Architecture]:
         """The networks, the best first; each comes with its accuracy in the supernet and its cost.
 
-        Of those that are as good as the best one up to chance, the TRIED costliest are trained: the
-        budget is there to be used, and capacity pays off only when trained.
+        Of those that are as good as the best one up to chance, the TRIED costliest are trained, and
+        of those that are then as good as the best, the costliest is first: the budget is there to
+        be used, and capacity pays off only when fully trained.
         """
-        best = max(accuracy for _, accuracy, _ in networks)
-        margin = TIE * math.sqrt(best * (1 - best) / len(self._data.validation))
-        tied = [network for network in networks if network[1] >= best - margin]
+        least = self._least([accuracy for _, accuracy, _ in networks], TIE)
+        tied = [network for network in networks if network[1] >= least]
         tried = sorted(tied, key=lambda network: -network[2])[:TRIED]
         scores = {}
         for number, (arch, _, _) in enumerate(tried):
@@ -41,7 +42,15 @@ class Trials:
             progress("try", number + 1, len(tried), f"validation accuracy {scores[arch]:.3f}")
         others = [network for network in networks if network[0] not in scores]
         others.sort(key=lambda network: -network[1])
-        return sorted(scores, key=lambda arch: -scores[arch]) + [arch for arch, _, _ in others]
+        least = self._least(list(scores.values()), TRIED_TIE)
+        # Sorting is stable, and `scores` has the costliest first.
+        order = sorted(scores, key=lambda arch: -min(scores[arch], least))
+        return order + [arch for arch, _, _ in others]
+
+    def _least(self, accuracies: Sequence[float], errors: float) -> float:
+        """The accuracy that is no worse than the best up to this many standard errors."""
+        best = max(accuracies)
+        return best - errors * math.sqrt(best * (1 - best) / len(self._data.validation))
 
     def _score(self, arch: Architecture) -> float:
         key = repr(arch)
