@@ -32,8 +32,7 @@ the training of the one that was chosen; normalisation is that of the training p
 
 Accuracies are over all {windows:,} test windows, the int8 one of the integer reference; "exact" is
 the share of output values of the emulated image that equal the reference over {emulated} windows.
-RAM and flash are the linker's, the time is estimated from the emulated image's cycles. "Search"
-is the whole call in minutes, training included, two seeds at a time on two cores.
+RAM and flash are the linker's, the time is estimated from the emulated image's cycles.
 
 {table}
 
@@ -81,17 +80,16 @@ def _drop(result: Mapping[str, float]) -> float:
 def _table(results: Sequence[Mapping[str, float]]) -> str:
     heading = (
         "| seed | float | int8 | drop, points | RAM, B | flash, B | stack, B | estimated ms"
-        " | MACs | parameters | exact | search, min |"
+        " | MACs | parameters | exact |"
     )
     rows = [
         f"| {seed} | {r['accuracy_float']:.4f} | {r['accuracy_int8']:.4f} | {_drop(r):+.2f}"
         f" | {r['ram_bytes']:,} | {r['flash_bytes']:,} | {r['stack_bytes']:,}"
         f" | {r['estimated_ms']:.2f} | {r['macs']:,} | {r['parameters']:,}"
-        f" | {r['emulated_exact'] / r['emulated_compared']:.2%}"
-        f" | {r['search_seconds'] / 60:.1f} |"
+        f" | {r['emulated_exact'] / r['emulated_compared']:.2%} |"
         for seed, r in zip(SEEDS, results, strict=True)
     ]
-    return "\n".join([heading, "|" + "---|" * 12, *rows])
+    return "\n".join([heading, "|" + "---|" * 11, *rows])
 
 
 if __name__ == "__main__":
