@@ -40,9 +40,9 @@ Median int8 accuracy: {median:.4f}. Median cost of int8: {drop:+.2f} points.
 
 How to read this. No run uses test windows for a choice. But the method itself was changed twice
 (trials of the best networks; the costliest of equally good ones) after earlier versions had been
-scored on these test people, so the figures are not those of people never looked at. With validation
-people kept out of all training, and early stopping on them, the median of the same three seeds was
-0.773: where few people are known, each one left out costs much.
+scored on these test people, so the figures are not those of people never looked at. An earlier
+version, which kept validation people out of all training and stopped early on them, had a median of
+0.773 over the same seeds; that was one run of a version before, which this script does not repeat.
 """
 
 

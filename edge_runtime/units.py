@@ -27,8 +27,3 @@ def _parse(text: str, units: dict[str, float] | dict[str, int], what: str, examp
     if match is None or match[2].upper() not in units or float(match[1]) <= 0:
         raise DataError(f"{text!r} is not {what}; allowed: a positive number such as {example}")
     return float(match[1]) * units[match[2].upper()]
-
-
-def format_size(size: int) -> str:
-    """Bytes as people read them, exact: 1,234 B."""
-    return f"{size:,} B"
