@@ -1,0 +1,117 @@
+"""One operator of a .tflite file, as the converters of the families see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edge_runtime.graph import Activation, Node, Op, Tensor
+from edge_runtime.importers.tflite.build import Build
+from edge_runtime.importers.tflite.file import FileOperator, FileTensor
+from edge_runtime.importers.tflite.tensors import constant_values
+from edge_runtime.importers.unsupported import UnsupportedError
+
+_ACTIVATIONS = {
+    schema.ActivationFunctionType.NONE: Activation.NONE,
+    schema.ActivationFunctionType.RELU: Activation.RELU,
+    schema.ActivationFunctionType.RELU6: Activation.RELU6,
+}
+
+
+class RefusedTensorError(Exception):
+    """Raised where an operator needs a tensor that was refused, which is a problem of its own."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One operator with its tensors, and the graph that it goes into.
+
+    `name` is that of its first output; None among the inputs stands for one that was left out.
+    """
+
+    name: str
+    operator: FileOperator
+    inputs: tuple[FileTensor | None, ...]
+    outputs: tuple[FileTensor, ...]
+    build: Build
+
+    @property
+    def output(self) -> FileTensor:
+        """The only output."""
+        if len(self.outputs) != 1:
+            raise UnsupportedError(f"it has {len(self.outputs)} outputs; allowed: one")
+        return self.outputs[0]
+
+    def input(self, index: int) -> FileTensor:
+        """The input at `index`; UnsupportedError where there is none."""
+        tensor = self.inputs[index] if index < len(self.inputs) else None
+        if tensor is None:
+            raise UnsupportedError(f"input {index} is missing")
+        return tensor
+
+    def constant(self, index: int) -> tuple[int, ...]:
+        """The values of a constant list of integers at input `index`."""
+        tensor = self.input(index)
+        if tensor.raw is None:
+            raise UnsupportedError(f"input {tensor.name} must be constant")
+        return tuple(int(value) for value in np.ravel(constant_values(tensor)))
+
+    def options(self, name: str) -> Any:
+        """The options table of the type `name`."""
+        if self.operator.options_type != getattr(schema.BuiltinOptions, name):
+            raise UnsupportedError(f"the operator has no {name}")
+        options = getattr(schema, name)()
+        options.Init(self.operator.options.Bytes, self.operator.options.Pos)
+        return options
+
+    def read(self, index: int) -> Tensor:
+        """The graph's tensor for the input at `index`."""
+        self.input(index)
+        return self._tensor(self.operator.inputs[index])
+
+    def made(self, index: int = 0) -> Tensor:
+        """The graph's tensor for an output."""
+        return self._tensor(self.operator.outputs[index])
+
+    def _tensor(self, index: int) -> Tensor:
+        tensor = self.build.tensor(index)
+        if tensor is None:
+            raise RefusedTensorError
+        return tensor
+
+    def emit(self, op: Op, inputs: Sequence[Tensor], output: int = 0) -> None:
+        """Add the node that makes an output of this operator."""
+        made = self.made(output)
+        name = self.name if output == 0 else made.name
+        self.build.nodes.append(Node(name, op, tuple(t.name for t in inputs), made.name))
+
+
+Converter = Callable[[Site], None]
+"""Adds to the graph what an operator is; UnsupportedError where it cannot."""
+
+
+def plain(operands: int, make: Callable[[Site], Op]) -> Converter:
+    """The converter of an operator that is one operation on its first `operands` inputs."""
+
+    def convert(site: Site) -> None:
+        _ = site.output
+        op = make(site)
+        present = [i for i, tensor in enumerate(site.inputs[:operands]) if tensor is not None]
+        site.emit(op, [site.read(index) for index in present])
+
+    return convert
+
+
+def activation(options: Any) -> Activation:
+    """The fused activation that an options table names."""
+    code = options.FusedActivationFunction()
+    if code not in _ACTIVATIONS:
+        raise UnsupportedError(
+            f"fused activation {code} is not supported; allowed: none, RELU, RELU6",
+            "use one of these in the layer",
+        )
+    return _ACTIVATIONS[code]
