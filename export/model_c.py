@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edge_runtime.export import c_code
 from edge_runtime.graph import Graph, Kind, Node, Tensor
-from edge_runtime.kernels import Choice, Site, Struct, operands, parameters
+from edge_runtime.kernels import Choice, Site, Struct
 from edge_runtime.memory import Plan
 
 
@@ -42,7 +42,11 @@ class Compiled:
 
     def _constant_operands(self) -> dict[str, Tensor]:
         """Constants that kernels read as operands, not packed, by C name."""
-        read = (self._root(name) for node in self.working for name in operands(node))
+        read = (
+            self._root(name)
+            for node in self.working
+            for name in self.choices[node.name].operands(node)
+        )
         constants = {root.name: root for root in read if root.kind is Kind.CONSTANT}
         return {f"model_constant_{i}": tensor for i, tensor in enumerate(constants.values())}
 
@@ -98,19 +102,21 @@ class Compiled:
 
     def _layer(self, index: int, node: Node, constants: dict[str, str]) -> str:
         choice = self.choices[node.name]
-        struct = parameters(Site.of(self.graph, node), choice)
+        struct = choice.kernel.parameters(Site.of(self.graph, node))
         read = [
             f"(const {c_code.c_type(self.graph.tensors[name].dtype.value)} *)(const void *)"
             f"({self._address(name, constants)})"
-            for name in operands(node)
+            for name in choice.operands(node)
+        ]
+        write = [
+            f"({c_code.c_type(made.dtype.value)} *)(void *)({self._address(made.name, constants)})"
+            for made in self.graph.node_outputs(node)
         ]
         output = self.graph.node_output(node)
-        made = c_code.c_type(output.dtype.value)
-        write = f"({made} *)(void *)({self._address(output.name, constants)})"
         scratch = "NULL"
         if choice.demand.scratch_bytes:
             scratch = f"model_arena + {self.plan.scratch[node.name].offset}"
-        arguments = ",\n        ".join([f"&layer_{index}", *read, write, scratch])
+        arguments = ",\n        ".join([f"&layer_{index}", *read, *write, scratch])
         shape = "x".join(map(str, output.shape))
         return "".join(
             [

@@ -2,8 +2,8 @@
 
 from edge_runtime.kernels.catalog import KERNELS
 from edge_runtime.kernels.kernel import Choice, Demand, Kernel, Site
-from edge_runtime.kernels.parameters import Struct, operands, parameters
 from edge_runtime.kernels.selection import choose, choose_one, kernel_folder, sources
+from edge_runtime.kernels.struct import Struct
 
 __all__ = [
     "KERNELS",
@@ -15,7 +15,5 @@ __all__ = [
     "choose",
     "choose_one",
     "kernel_folder",
-    "operands",
-    "parameters",
     "sources",
 ]

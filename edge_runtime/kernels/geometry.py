@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edge_runtime.graph import Window
 from edge_runtime.kernels.kernel import Site
+from edge_runtime.kernels.struct import Field, Struct
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, Pool2D
 
 LARGEST = 65535
@@ -82,6 +83,10 @@ class Sliding:
             for x in range(self.output[1])
         )
 
+    def trailing(self) -> tuple[int, ...]:
+        """The inputs that such a kernel may overwrite."""
+        return (0,) if self.pixels_trail() else ()
+
     def rows_trail(self) -> bool:
         """Whether a kernel that works channel by channel, row by row, may work in place.
 
@@ -101,3 +106,25 @@ class Sliding:
         last = (-(-self.output[1] // 2) * 2 - 1) * self.window.stride[1]
         width = -(-(last + self.reach[1]) // 2) * 2
         return self.reach[0] * width * 2
+
+
+def window_field(site: Site) -> Field:
+    """The window of a convolution or pool as the field `window` of its parameters."""
+    slide = Sliding.of(site)
+    numbers = {
+        "in_h": slide.image[0],
+        "in_w": slide.image[1],
+        "in_c": slide.in_c,
+        "out_h": slide.output[0],
+        "out_w": slide.output[1],
+        "out_c": slide.out_c,
+        "kernel_h": slide.kernel[0],
+        "kernel_w": slide.kernel[1],
+        "stride_h": slide.window.stride[0],
+        "stride_w": slide.window.stride[1],
+        "dilation_h": slide.window.dilation[0],
+        "dilation_w": slide.window.dilation[1],
+        "pad_top": slide.window.pad_before[0],
+        "pad_left": slide.window.pad_before[1],
+    }
+    return "window", Struct("er_window", tuple(numbers.items()))

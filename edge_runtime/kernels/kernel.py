@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from edge_runtime.graph import Array, Graph, Node, Op, Tensor
+from edge_runtime.kernels.struct import Struct
 
 
 @dataclass(frozen=True)
@@ -15,11 +16,14 @@ class Site:
     node: Node
     inputs: tuple[Tensor, ...]
     output: Tensor
+    also: tuple[Tensor, ...] = ()
+    """What the node makes besides `output`."""
 
     @staticmethod
     def of(graph: Graph, node: Node) -> Site:
         """The site of `node` in `graph`."""
-        return Site(node, graph.node_inputs(node), graph.node_output(node))
+        output, *also = graph.node_outputs(node)
+        return Site(node, graph.node_inputs(node), output, tuple(also))
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,26 @@ class Demand:
 
     `scratch_bytes` are needed while it runs. `in_place` holds the indices of the inputs over whose
     buffer, from its start, the output may be written: any one of them. `constants` are the arrays
-    it reads, by the field of its parameter struct.
+    it reads, by the field of its parameter struct. `operands` are the indices of the inputs to
+    which it is given pointers, in this order; others are packed into the constants. `updates` are
+    those of state that it may read and write at one place.
     """
 
     scratch_bytes: int = 0
     in_place: tuple[int, ...] = ()
     constants: dict[str, Array] = field(default_factory=dict)
+    operands: tuple[int, ...] = (0,)
+    updates: tuple[int, ...] = ()
+
+
+def nothing(site: Site) -> Demand:
+    """A kernel that asks for nothing."""
+    return Demand()
+
+
+def over_input(site: Site) -> Demand:
+    """A kernel that may write over its input."""
+    return Demand(in_place=(0,))
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,7 @@ class Kernel:
 
     `source` is its file, relative to firmware/kernels. `reason` says in a few words how it works.
     `refuses` tells what it cannot do at a site ("a channel multiplier of 8"), or None where it can
-    serve it; only then is `demand` called.
+    serve it; only then are `demand` and `parameters` called.
     """
 
     name: str
@@ -52,6 +70,20 @@ class Kernel:
     reason: str
     refuses: Callable[[Site], str | None]
     demand: Callable[[Site], Demand]
+    parameters: Callable[[Site], Struct]
+
+
+def declare(
+    name: str,
+    op: type[Op],
+    reason: str,
+    refuses: Callable[[Site], str | None],
+    demand: Callable[[Site], Demand],
+    parameters: Callable[[Site], Struct],
+) -> Kernel:
+    """The kernel `name`, which is er_<op>_<type>_<isa> and that of its file in <isa>/."""
+    isa = name.rpartition("_")[2]
+    return Kernel(name, isa, op, f"{isa}/{name}.c", reason, refuses, demand, parameters)
 
 
 @dataclass(frozen=True)
@@ -61,3 +93,7 @@ class Choice:
     kernel: Kernel
     demand: Demand
     reason: str
+
+    def operands(self, node: Node) -> tuple[str, ...]:
+        """The tensors of `node`, which it serves, to which the kernel is given pointers."""
+        return tuple(node.inputs[index] for index in self.demand.operands)

@@ -189,4 +189,4 @@ def every_call(cases: Iterable[Case], isas: Sequence[str]) -> Iterator[tuple[Cas
                 continue
             demand = kernel.demand(case.site)
             for over in (None, *demand.in_place):
-                yield case, Call.of(case.site, Choice(kernel, demand, ""), case.operands, over)
+                yield case, Call.of(case.site, Choice(kernel, demand, ""), case.values, over)

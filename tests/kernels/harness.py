@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 from elftools.elf.elffile import ELFFile
-from struct_layout import pack
+from struct_layout import pack, prototypes
 from unicorn import Uc, arm_const, unicorn_const
 
 from edge_runtime.boards import load_board
 from edge_runtime.cache import cached, digest
 from edge_runtime.device.toolchain import find_toolchain
 from edge_runtime.graph import Array
-from edge_runtime.kernels import KERNELS, Choice, Kernel, Site, Struct, kernel_folder, parameters
+from edge_runtime.kernels import KERNELS, Choice, Kernel, Site, Struct, kernel_folder
 
 HERE = Path(__file__).parent
 NULL = 0xFFFFFFFF
@@ -41,33 +41,38 @@ class Call:
     struct: Struct
     constants: dict[str, Array]
     operands: tuple[Array, ...]
-    output_bytes: int
+    output_bytes: tuple[int, ...]
     scratch_bytes: int
     over: int | None
-    """The operand in whose buffer the output goes, if any."""
+    """The operand in whose buffer the first output goes, if any."""
 
     @staticmethod
-    def of(site: Site, choice: Choice, operands: Sequence[Array], over: int | None = None) -> Call:
-        """The call that `choice` makes at `site`."""
+    def of(site: Site, choice: Choice, values: Sequence[Array], over: int | None = None) -> Call:
+        """The call that `choice` makes at `site`, of whose inputs these are the values.
+
+        `over` is the index of the input that the first output goes over.
+        """
+        operands = choice.demand.operands
         return Call(
             choice.kernel,
-            parameters(site, choice),
+            choice.kernel.parameters(site),
             choice.demand.constants,
-            tuple(operands),
-            site.output.bytes,
+            tuple(values[index] for index in operands),
+            tuple(tensor.bytes for tensor in (site.output, *site.also)),
             choice.demand.scratch_bytes,
-            over,
+            None if over is None else operands.index(over),
         )
 
     def buffers(self) -> list[bytes]:
-        """Constants, operands, output and scratch, in this order; buffer 0 is the struct's."""
+        """Constants, operands, outputs and scratch, in this order; buffer 0 is the struct's."""
         read = [
             np.ascontiguousarray(a).tobytes() for a in (*self.constants.values(), *self.operands)
         ]
         if self.over is not None:
             place = len(self.constants) + self.over
-            read[place] = read[place].ljust(self.output_bytes, b"\x5a")
-        made = [] if self.over is not None else [b"\x5a" * self.output_bytes]
+            read[place] = read[place].ljust(self.output_bytes[0], b"\x5a")
+        own = self.output_bytes if self.over is None else self.output_bytes[1:]
+        made = [b"\x5a" * size for size in own]
         scratch = [b"\xc3" * self.scratch_bytes] if self.scratch_bytes else []
         return [*read, *made, *scratch]
 
@@ -75,17 +80,24 @@ class Call:
         """The buffers of the arguments behind the parameters."""
         first = 1 + len(self.constants)
         operands = [first + i for i in range(len(self.operands))]
-        after = first + len(self.operands)
-        output = after if self.over is None else operands[self.over]
         scratch = len(self.buffers()) if self.scratch_bytes else NULL
-        return [*operands, output, scratch]
+        return [*operands, *self.outputs(), scratch]
+
+    def outputs(self) -> list[int]:
+        """The buffers that the outputs go to."""
+        first = 1 + len(self.constants)
+        after = first + len(self.operands)
+        if self.over is None:
+            return [after + i for i in range(len(self.output_bytes))]
+        return [first + self.over, *(after + i for i in range(len(self.output_bytes) - 1))]
 
     def written(self, after: Sequence[bytes]) -> bytes:
-        """The output, of all buffers as they are after the call; the others must be unchanged."""
-        output, scratch = self.arguments()[-2:]
+        """The outputs, of all buffers as they are after the call; others must be unchanged."""
+        outputs, scratch = self.outputs(), self.arguments()[-1]
         for index, (old, new) in enumerate(zip(self.buffers(), after, strict=True), 1):
-            assert index in (output, scratch) or old == new, f"buffer {index} was written"
-        return after[output - 1][: self.output_bytes]
+            assert index in (*outputs, scratch) or old == new, f"buffer {index} was written"
+        made = zip(outputs, self.output_bytes, strict=True)
+        return b"".join(after[output - 1][:size] for output, size in made)
 
 
 def sources(isa: str) -> list[Path]:
@@ -150,13 +162,16 @@ def _offset(value: Struct, field: str) -> int:
     return data.index(b"\xff" * 8)
 
 
+def _wrapper(name: str) -> str:
+    arguments = ", ".join(f"argument[{index}]" for index in range(prototypes()[name]))
+    return f"static void run_{name}(const void *p)\n{{\n    {name}(p, {arguments});\n}}\n"
+
+
 def _build_host(program: Path) -> None:
     names = _names()
-    binary = {kernel.name for kernel in KERNELS if kernel.op.INPUTS == (2, 2)}
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
-        wrappers = [f"{'BINARY' if name in binary else 'UNARY'}({name})\n" for name in names]
-        (made / "host_wrappers.h").write_text("".join(wrappers))
+        (made / "host_wrappers.h").write_text("".join(map(_wrapper, names)))
         (made / "host_table.h").write_text("".join(f"run_{name},\n" for name in names))
         compiler = shutil.which("cc")
         # zig has the undefined-behaviour sanitizer, but no run-time library for the other.
@@ -195,7 +210,7 @@ _CORES = {
 
 @dataclass(frozen=True)
 class Run:
-    """What a call wrote, and how many instructions it took (None where not counted)."""
+    """What a call wrote, all outputs together, and its instructions (None where not counted)."""
 
     output: bytes
     instructions: int | None

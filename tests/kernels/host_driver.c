@@ -19,16 +19,6 @@ enum { BUFFERS = 16 };
 
 static void *argument[BUFFERS];
 
-#define UNARY(name)                                                                                \
-    static void run_##name(const void *p)                                                          \
-    {                                                                                              \
-        name(p, argument[0], argument[1], argument[2]);                                            \
-    }
-#define BINARY(name)                                                                               \
-    static void run_##name(const void *p)                                                          \
-    {                                                                                              \
-        name(p, argument[0], argument[1], argument[2], argument[3]);                               \
-    }
 #include "host_wrappers.h"
 
 typedef void (*wrapper)(const void *p);

@@ -1,4 +1,4 @@
-"""Memory layout of the parameter structs, read from er_kernels.h itself."""
+"""Memory layout of the parameter structs, and prototypes, read from the headers themselves."""
 
 from __future__ import annotations
 
@@ -29,11 +29,24 @@ class Field:
 
 
 @lru_cache
+def headers() -> str:
+    """All headers of the kernels."""
+    files = sorted((kernel_folder() / "include").glob("*.h"))
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+@lru_cache
+def prototypes() -> dict[str, int]:
+    """How many arguments each kernel takes behind its parameters, by its name."""
+    declared = re.findall(r"^void (er_\w+)\((.*?)\);", headers(), re.MULTILINE | re.DOTALL)
+    return {name: arguments.count(",") for name, arguments in declared}
+
+
+@lru_cache
 def structs() -> dict[str, tuple[Field, ...]]:
-    """The fields of every struct of the header, by its name."""
-    header = (kernel_folder() / "include/er_kernels.h").read_text(encoding="utf-8")
+    """The fields of every struct of the headers, by its name."""
     found = {}
-    for body, name in _TYPEDEF.findall(_COMMENT.sub("", header)):
+    for body, name in _TYPEDEF.findall(_COMMENT.sub("", headers())):
         fields: list[Field] = []
         for declaration in filter(None, (part.strip() for part in body.split(";"))):
             type_name, names = declaration.removeprefix("const ").split(None, 1)

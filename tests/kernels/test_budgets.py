@@ -15,7 +15,7 @@ from harness import Call, Core
 from edge_runtime.graph import Array, Graph, Node
 from edge_runtime.importers import load_model
 from edge_runtime.interpreter import Interpreter
-from edge_runtime.kernels import Choice, Site, choose, operands
+from edge_runtime.kernels import Choice, Site, choose
 
 MODELS = {
     "AD": "mlperf_ad_autoencoder_int8",
@@ -51,8 +51,7 @@ def count(core: Core, graph: Graph, choices: dict[str, Choice], values: dict[str
             continue
         choice = choices[node.name]
         read = [
-            values[name] if name in values else graph.tensors[name].values
-            for name in operands(node)
+            values[name] if name in values else graph.tensors[name].values for name in node.inputs
         ]
         over = choice.demand.in_place[0] if choice.demand.in_place else None
         run = core.run(Call.of(Site.of(graph, node), choice, read, over), count=True)

@@ -49,7 +49,7 @@ def table(shifts: range) -> tuple[numerics.Int64, numerics.Int64, numerics.Int64
 def call_with(case: Case, kernel_name: str, shifts: range) -> tuple[Call, bytes]:
     """The kernel on zero weights, so that biases are the sums, and what must come out."""
     kernel = next(k for k in KERNELS if k.name == kernel_name and k.op is type(case.site.node.op))
-    plain = Call.of(case.site, Choice(kernel, kernel.demand(case.site), ""), case.operands)
+    plain = Call.of(case.site, Choice(kernel, kernel.demand(case.site), ""), case.values)
     total, mantissa, shift = table(shifts)
     weights = np.zeros_like(plain.constants["weights"])
     if kernel_name == "er_linear_s8_dsp":

@@ -1,0 +1,19 @@
+"""The one list of kernels: where each may be used, what it asks for, and its parameters.
+
+Adding a kernel: its C file in firmware/kernels/<isa>, its prototype in the header of its family, an
+entry in the module of its family here.
+"""
+
+from __future__ import annotations
+
+from edge_runtime.kernels.catalog import elementwise, linear, move, pool, reduce
+from edge_runtime.kernels.kernel import Kernel
+
+KERNELS: tuple[Kernel, ...] = (
+    *linear.KERNELS,
+    *pool.KERNELS,
+    *elementwise.KERNELS,
+    *reduce.KERNELS,
+    *move.KERNELS,
+)
+"""Within an ISA and an operation, in order of preference."""

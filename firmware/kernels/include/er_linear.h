@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Convolution, depthwise convolution, fully connected.
+ */
+#ifndef ER_LINEAR_H
+#define ER_LINEAR_H
+
+#include "er_types.h"
+
+/* Convolution and depthwise convolution. One bias, mantissa and shift an output channel. `weights`
+ * and `bias` are packed as the chosen kernel reads them. */
+typedef struct {
+    er_window window;
+    int16_t in_zero, out_zero;
+    int16_t act_min, act_max;
+    const int8_t *weights;
+    const int32_t *bias;
+    const int32_t *mantissa;
+    const int8_t *shift;
+} er_conv_s8;
+
+/* output[rows][out] = input[rows][in] * weights^T. */
+typedef struct {
+    uint32_t rows, in, out;
+    int16_t in_zero, out_zero;
+    int16_t act_min, act_max;
+    const int8_t *weights;
+    const int32_t *bias;
+    const int32_t *mantissa;
+    const int8_t *shift;
+} er_linear_s8;
+
+void er_conv_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8_ref(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+
+void er_conv_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8_dsp(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+
+#endif
