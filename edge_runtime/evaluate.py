@@ -13,20 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from edge_runtime.errors import DataError
-from edge_runtime.graph import Array, DType, Graph, Kind, Node, Op, Shape, Tensor
+from edge_runtime.graph import Array, DType, Graph, Kind, Node, Shape, Tensor
 from edge_runtime.interpreter import Interpreter, Observer
-from edge_runtime.ops import (
-    Add,
-    Dequantize,
-    Linear,
-    Mean,
-    Pad,
-    Pool2D,
-    Quantize,
-    Reshape,
-    Softmax,
-    Transpose,
-)
 
 ELEMENTS = 1 << 16
 """Samples are run at once until the largest tensor has this many: it should stay in the cache."""
@@ -45,14 +33,15 @@ def rebatch(graph: Graph, count: int) -> Graph | None:
     for name in graph.inputs:
         tensors[name] = _repeated(tensors[name], count)
     for node in graph.nodes:
-        if not _by_sample_already(graph, node):
+        if not _keeps_samples_apart(graph, node):
             return None
-        op = _rebatched(node.op, count)
-        tensors[node.output] = _repeated(tensors[node.output], count)
+        op = node.op.repeated(count)
+        made = [_repeated(tensors[name], count) for name in node.outputs]
+        tensors.update(zip(node.outputs, made, strict=True))
         inputs = [tensors[name] for name in node.inputs]
-        if op.problems(inputs, tensors[node.output]):
+        if op.node_problems(inputs, made):
             return None
-        if op.output_shape(inputs) != tensors[node.output].shape:
+        if op.output_shapes(inputs) != tuple(tensor.shape for tensor in made):
             return None
         nodes.append(replace(node, op=op))
     return Graph(graph.name, tensors, tuple(nodes), graph.inputs, graph.outputs)
@@ -62,42 +51,11 @@ def _repeated(tensor: Tensor, count: int) -> Tensor:
     return replace(tensor, shape=(count * tensor.shape[0], *tensor.shape[1:]))
 
 
-def _rebatched(op: Op, count: int) -> Op:
-    if isinstance(op, Reshape):
-        return Reshape((count * op.shape[0], *op.shape[1:]))
-    return op
-
-
-def _by_sample_already(graph: Graph, node: Node) -> bool:
-    """Whether the operation does to each part of the leading dimension what it does to one."""
-    inputs, output = graph.node_inputs(node), graph.node_output(node)
-    if not output.shape or not inputs[0].shape:
+def _keeps_samples_apart(graph: Graph, node: Node) -> bool:
+    inputs, outputs = graph.node_inputs(node), graph.node_outputs(node)
+    if not inputs or not all(tensor.shape for tensor in (inputs[0], *outputs)):
         return False
-    match node.op:
-        case Add():
-            apart = _adds_by_sample(inputs, output)
-        case Mean(axes=axes):
-            apart = 0 not in axes
-        case Softmax():
-            apart = len(output.shape) > 1
-        case Pad(before=before, after=after):
-            apart = before[0] == after[0] == 0
-        case Transpose(order=order):
-            apart = order[0] == 0
-        case _:
-            apart = isinstance(node.op, Linear | Pool2D | Quantize | Dequantize | Reshape)
-    return apart
-
-
-def _adds_by_sample(inputs: tuple[Tensor, ...], output: Tensor) -> bool:
-    """Whether activations span the output's dimensions, and constants are the same for all."""
-    rank, leading = len(output.shape), output.shape[0]
-    return all(
-        len(tensor.shape) < rank or tensor.shape[0] == 1
-        if tensor.data is not None
-        else len(tensor.shape) == rank and tensor.shape[0] == leading
-        for tensor in inputs
-    )
+    return node.op.by_sample(inputs, outputs[0])
 
 
 def evaluate(

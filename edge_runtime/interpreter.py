@@ -30,7 +30,7 @@ class Interpreter:
     def run(self, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
         """The outputs by name, for one array an input by name, of exactly its shape and type.
 
-        `observe` is called after each node with what it made. DataError: inputs do not fit.
+        `observe` is called after each node with its (first) output. DataError: inputs do not fit.
         """
         values = dict(self._state)
         for name in self.graph.inputs:
@@ -38,16 +38,17 @@ class Interpreter:
         for tensor in self.graph.of_kind(Kind.CONSTANT):
             values[tensor.name] = tensor.values
         for node in self.graph.nodes:
-            result = node.op.evaluate(
+            made = node.op.compute(
                 [values[name] for name in node.inputs],
                 self.graph.node_inputs(node),
-                self.graph.node_output(node),
+                self.graph.node_outputs(node),
             )
-            values[node.output] = result
-            if node.output in self._state:
-                self._state[node.output] = result
+            for name, result in zip(node.outputs, made, strict=True):
+                values[name] = result
+                if name in self._state:
+                    self._state[name] = result
             if observe is not None:
-                observe(node, result)
+                observe(node, made[0])
         return {name: values[name] for name in self.graph.outputs}
 
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from edge_runtime.errors import DataError
 from edge_runtime.evaluate import evaluate, matched, rebatch
-from edge_runtime.graph import Array, DType, Graph, Node
-from edge_runtime.ops import Pad, Pool2D, Reshape, Softmax, Transpose
+from edge_runtime.graph import Array, DType, Graph, Node, Scaling
 from edge_runtime.quant.ranges import Histogram, Observer, Range, Ranges
 
 PERCENT = 99.99
@@ -79,7 +78,7 @@ def own_tensors(graph: Graph) -> tuple[str, ...]:
 
 def keeps_or_fixes(node: Node) -> bool:
     """Whether the quantization of what `node` makes follows from the operation."""
-    return isinstance(node.op, Pad | Pool2D | Reshape | Transpose | Softmax)
+    return node.op.SCALING is not Scaling.OWN
 
 
 def _named(

@@ -13,16 +13,14 @@ from dataclasses import replace
 import numpy as np
 
 from edge_runtime.errors import DataError, ModelError, Problem
-from edge_runtime.graph import Array, DType, Graph, Kind, Node, Quantization, Tensor
+from edge_runtime.graph import Array, DType, Graph, Kind, Node, Quantization, Scaling, Tensor
 from edge_runtime.graph.verify import verify
-from edge_runtime.ops import Dequantize, Linear, Pad, Quantize, Softmax
+from edge_runtime.ops import Dequantize, Linear, Pad, Quantize
 from edge_runtime.quant.calibrate import keeps_or_fixes, own_tensors
 from edge_runtime.quant.ranges import SMALLEST_SCALE, Range, Ranges
 
 LARGEST_BIAS = float(1 << 30)
 """Leaves as much again for the sum of products, so that 32 bits never overflow."""
-SOFTMAX = Quantization.per_tensor(1 / 256, -128)
-"""What TFLite requires of every int8 softmax: 0 ... 255/256."""
 
 
 def quantize_graph(graph: Graph, ranges: Ranges, *, interface: DType = DType.INT8) -> Graph:
@@ -73,9 +71,12 @@ class _Conversion:
         self.activations = {name: ranges[name].quantization for name in own_tensors(graph)}
         for node in graph.nodes:
             if keeps_or_fixes(node):
-                fixed = isinstance(node.op, Softmax)
-                kept = SOFTMAX if fixed else self.activations[node.inputs[0]]
-                self.activations[node.output] = kept
+                fixed = node.op.SCALING is Scaling.FIXED
+                self.activations[node.output] = (
+                    node.op.fixed_quantization(DType.INT8)
+                    if fixed
+                    else self.activations[node.inputs[0]]
+                )
         for name, quantization in self.activations.items():
             old = graph.tensors[name]
             self.tensors[name] = replace(old, dtype=DType.INT8, quantization=quantization)

@@ -22,7 +22,7 @@ def dump(graph: Graph) -> str:
             f"{field.name}={_value(getattr(node.op, field.name))}"
             for field in dataclasses.fields(node.op)  # type: ignore[arg-type]
         )
-        made = _tensor(graph.node_output(node))
+        made = ", ".join(map(_tensor, graph.node_outputs(node)))
         lines.append(f"  {made} = {node.op.NAME}({', '.join(node.inputs)}) {{{attributes}}}")
     lines.append(f"  return {', '.join(graph.outputs)}")
     return "\n".join(lines) + "\n"

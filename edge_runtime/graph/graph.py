@@ -12,12 +12,22 @@ from edge_runtime.graph.tensor import Kind, Tensor
 
 @dataclass(frozen=True)
 class Node:
-    """One operation applied to named tensors. Every operation has exactly one output."""
+    """One operation applied to named tensors.
+
+    Nearly every operation makes exactly one tensor, `output`. `also` names what a recurrent one
+    makes besides: its state, or its last hidden and cell values.
+    """
 
     name: str
     op: Op
     inputs: tuple[str, ...]
     output: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """All tensors that it makes, `output` first."""
+        return (self.output, *self.also)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +47,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
-        producers = {node.output: node for node in self.nodes}
+        producers = {name: node for node in self.nodes for name in node.outputs}
         object.__setattr__(self, "_producers", MappingProxyType(producers))
 
     @staticmethod
@@ -61,8 +71,12 @@ class Graph:
         return tuple(self.tensors[name] for name in node.inputs)
 
     def node_output(self, node: Node) -> Tensor:
-        """The tensor that `node` writes."""
+        """The tensor that `node` writes; the first, if there are several."""
         return self.tensors[node.output]
+
+    def node_outputs(self, node: Node) -> tuple[Tensor, ...]:
+        """All tensors that `node` writes."""
+        return tuple(self.tensors[name] for name in node.outputs)
 
     def producer(self, tensor: str) -> Node | None:
         """The node that writes `tensor`; None for inputs, constants and state."""

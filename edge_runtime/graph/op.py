@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from edge_runtime.graph.tensor import Array, DType, Shape, Tensor
+from edge_runtime.graph.tensor import Array, DType, Quantization, Shape, Tensor
 
 
 class Activation(enum.Enum):
@@ -29,6 +29,19 @@ class Activation(enum.Enum):
         low = float("-inf") if self is Activation.NONE else 0.0
         high = 6.0 if self is Activation.RELU6 else float("inf")
         return low, high
+
+
+class Scaling(enum.Enum):
+    """Where the quantization of an integer result comes from."""
+
+    OWN = "own"
+    """It is free: calibration chooses it."""
+    KEPT = "kept"
+    """It is that of the first input, whose values are moved or picked."""
+    SHARED = "shared"
+    """All inputs and the result have the same one, whose values are moved or picked."""
+    FIXED = "fixed"
+    """The operation prescribes it: see `Op.fixed_quantization`."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,10 @@ class Op(ABC):
     """TFLite's name where it has one; used in dumps, reports and messages."""
     INPUTS: ClassVar[tuple[int, int]]
     """Fewest and most inputs."""
+    OUTPUTS: ClassVar[int] = 1
+    """How many tensors it makes. Where there are several, `output_shapes`, `node_problems` and
+    `compute` are overridden, and their one-output forms are not called."""
+    SCALING: ClassVar[Scaling] = Scaling.OWN
 
     @abstractmethod
     def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
@@ -110,9 +127,39 @@ class Op(ABC):
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
         """The reference result for `values`, one array an input, of `output`'s shape and type."""
 
+    def output_shapes(self, inputs: Sequence[Tensor]) -> tuple[Shape, ...]:
+        """`output_shape` of every output."""
+        return (self.output_shape(inputs),)
+
+    def node_problems(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[str]:
+        """`problems`, given every output."""
+        return self.problems(inputs, outputs[0])
+
+    def compute(
+        self, values: Sequence[Array], inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+    ) -> tuple[Array, ...]:
+        """`evaluate` for every output."""
+        return (self.evaluate(values, inputs, outputs[0]),)
+
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> int:
         """Multiply-accumulates of one inference; 0 where the operation has none."""
         return 0
+
+    def fixed_quantization(self, dtype: DType) -> Quantization:
+        """What the result of this type is quantized by, where SCALING is FIXED."""
+        raise ValueError(f"{self.NAME} prescribes no quantization for {dtype.value}")
+
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        """Whether it does to each part of the leading dimension what it does to one.
+
+        Inputs and output have at least one dimension. Where it does, many samples may be laid
+        one behind the other along that dimension.
+        """
+        return False
+
+    def repeated(self, count: int) -> Op:
+        """The operation for a leading dimension `count` times as long, where `by_sample` holds."""
+        return self
 
 
 def type_problem(tensor: Tensor, *allowed: DType) -> list[str]:

@@ -42,16 +42,20 @@ def problems_of(graph: Graph) -> list[Problem]:
 
 def node_problems(graph: Graph, node: Node) -> list[Problem]:
     """Why `node` is not legal; empty if it is."""
-    inputs, output = graph.node_inputs(node), graph.node_output(node)
+    inputs, outputs = graph.node_inputs(node), graph.node_outputs(node)
     fewest, most = node.op.INPUTS
     if not fewest <= len(inputs) <= most:
         reasons = [f"{len(inputs)} inputs; allowed: {fewest} to {most}"]
+    elif len(outputs) != node.op.OUTPUTS:
+        reasons = [f"{len(outputs)} outputs; allowed: {node.op.OUTPUTS}"]
     else:
-        reasons = node.op.problems(inputs, output)
+        reasons = node.op.node_problems(inputs, outputs)
         if not reasons:
-            expected = node.op.output_shape(inputs)
-            if expected != output.shape:
-                reasons = [f"output {output.name} has shape {output.shape}, not {expected}"]
+            reasons = [
+                f"output {output.name} has shape {output.shape}, not {expected}"
+                for output, expected in zip(outputs, node.op.output_shapes(inputs), strict=True)
+                if expected != output.shape
+            ]
     return [Problem(node.name, node.op.NAME, reason) for reason in reasons]
 
 
@@ -69,7 +73,7 @@ def _structure(graph: Graph) -> list[str]:
         if node.name in names:
             found.append(f"  two nodes are named {node.name}")
         names.add(node.name)
-        for name in (*node.inputs, node.output):
+        for name in (*node.inputs, *node.outputs):
             if name not in graph.tensors:
                 found.append(f"  node {node.name} names {name}, which is no tensor")
         found += [
@@ -77,10 +81,11 @@ def _structure(graph: Graph) -> list[str]:
             for name in node.inputs
             if name in graph.tensors and name not in made
         ]
-        output = graph.tensors.get(node.output)
-        if output is not None and output.kind is not Kind.STATE and node.output in made:
-            found.append(f"  node {node.name} writes {node.output}, which is made elsewhere")
-        made.add(node.output)
+        for name in node.outputs:
+            output = graph.tensors.get(name)
+            if output is not None and output.kind is not Kind.STATE and name in made:
+                found.append(f"  node {node.name} writes {name}, which is made elsewhere")
+            made.add(name)
     found += [f"  output {name} is never made" for name in graph.outputs if name not in made]
     return found
 

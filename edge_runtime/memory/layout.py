@@ -50,16 +50,16 @@ def _values_in_order(problem: Problem, schedule: Schedule) -> list[tuple[int, in
     """Every value, inputs first, then as they are made; and the value it overwrites, if any."""
     inputs = [i for i, value in enumerate(problem.values) if value.from_start]
     made = [
-        (value, schedule.overwritten.get(job))
+        (value, schedule.overwritten.get(job) if place == 0 else None)
         for job in schedule.order
-        if (value := problem.jobs[job].writes) is not None
+        for place, value in enumerate(problem.jobs[job].writes)
     ]
     return [*((value, None) for value in inputs), *made]
 
 
 def _lifetimes(problem: Problem, steps: Mapping[int, int]) -> Sequence[Part]:
     """When each value is alive: from its maker, or before all, to its last reader or the end."""
-    made = {job.writes: steps[i] for i, job in enumerate(problem.jobs) if job.writes is not None}
+    made = {value: steps[i] for i, job in enumerate(problem.jobs) for value in job.writes}
     used = dict(made)
     for index, job in enumerate(problem.jobs):
         for value in job.reads:

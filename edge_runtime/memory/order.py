@@ -169,12 +169,11 @@ class _Walk:
 
     def written(self, job: int) -> int:
         """Bytes that `job` writes."""
-        value = self.jobs[job].writes
-        return 0 if value is None else self.values[value].bytes
+        return sum(self.values[value].bytes for value in self.jobs[job].writes)
 
     def saved(self, job: int, value: int) -> int:
         """Bytes that need not be alive twice when `job` overwrites `value`."""
-        return min(self.written(job), self.values[value].bytes)
+        return min(self.values[self.jobs[job].writes[0]].bytes, self.values[value].bytes)
 
     def footprint(self, job: int) -> int:
         """Bytes alive while `job` runs, at the very least."""
@@ -192,8 +191,8 @@ class _Walk:
         saved = max((self.saved(job, v) for v in self.overwritable(job, done)), default=0)
         cost = state.live + self.written(job) + self.jobs[job].scratch - saved
         freed = sum(self.values[v].bytes for v in self.jobs[job].reads if self.values[v].dead(done))
-        made = self.jobs[job].writes
-        kept = 0 if made is None or self.values[made].dead(done) else self.written(job)
+        made = (self.values[value] for value in self.jobs[job].writes)
+        kept = sum(value.bytes for value in made if not value.dead(done))
         return _Step(job, cost, state.live - freed + kept)
 
     def after(self, state: _State, step: _Step) -> _State:

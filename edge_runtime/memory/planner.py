@@ -105,8 +105,8 @@ class _Description:
         first = dict.fromkeys(self.graph.inputs, -1)
         last = dict(first)
         for step, node in enumerate(nodes):
-            first[node.output] = step
-            last.update(dict.fromkeys((*node.inputs, node.output), step))
+            first.update(dict.fromkeys(node.outputs, step))
+            last.update(dict.fromkeys((*node.inputs, *node.outputs), step))
         last.update(dict.fromkeys(self.graph.outputs, len(nodes)))
         return {
             name: Placement(

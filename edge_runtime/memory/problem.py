@@ -40,11 +40,11 @@ class Job:
 
     node: Node
     reads: tuple[int, ...]
-    writes: int | None
-    """None for a view, and where the output is state."""
+    writes: tuple[int, ...]
+    """Empty for a view, and where all outputs are state."""
     scratch: int
     overwrites: tuple[int, ...]
-    """Values over which the kernel may write its output, provided they are dead afterwards."""
+    """Values over which it may write the first of `writes`, provided they are dead afterwards."""
     after: int
     """Jobs that must have run before."""
 
@@ -94,7 +94,7 @@ class _Builder:
     def __init__(self, graph: Graph, choices: Mapping[str, Choice], alignment: int) -> None:
         self.graph, self.choices, self.alignment = graph, choices, alignment
         self.roots = _roots(graph)
-        made = (*graph.inputs, *(node.output for node in graph.nodes))
+        made = (*graph.inputs, *(name for node in graph.nodes for name in node.outputs))
         own = dict.fromkeys(self.roots[name] for name in made)
         arena = (name for name in own if graph.tensors[name].kind is Kind.ACTIVATION)
         self.numbers = {name: number for number, name in enumerate(arena)}
@@ -107,7 +107,7 @@ class _Builder:
         for index, node in enumerate(self.graph.nodes):
             choice = self.choices.get(node.name)
             demand = choice.demand if choice else Demand()
-            after = state.visit(index, node, demand.in_place)
+            after = state.visit(index, node, (*demand.in_place, *demand.updates))
             jobs.append(self._job(index, node, demand, after))
         state.check_outputs()
         return Problem(tuple(jobs), self._values(jobs), self.roots)
@@ -115,13 +115,13 @@ class _Builder:
     def _job(self, index: int, node: Node, demand: Demand, after: int) -> Job:
         for tensor in node.inputs:
             after |= self.makers.get(tensor, 0)
-        self.makers[node.output] = 1 << index
+        self.makers.update(dict.fromkeys(node.outputs, 1 << index))
         operands = [self.roots[name] for name in node.inputs]
         return Job(
             node,
             reads=tuple(dict.fromkeys(self.numbers[o] for o in operands if o in self.numbers)),
             # Neither views nor states are among the numbers.
-            writes=self.numbers.get(node.output),
+            writes=tuple(self.numbers[n] for n in node.outputs if n in self.numbers),
             scratch=aligned(demand.scratch_bytes, self.alignment),
             overwrites=self._overwritable(node, operands, demand.in_place),
             after=after,

@@ -33,15 +33,16 @@ class StateOrder:
                 continue
             if tensor in self.stale:
                 raise GraphError(f"{node.name} reads {tensor} after its state {root} was written")
-            if root == node.output and position not in allowed:
+            if root in node.outputs and position not in allowed:
                 raise GraphError(f"{node.name} updates {root}, but its kernel cannot in place")
             self.touched[root] = self.touched.get(root, 0) | 1 << index
             if isinstance(node.op, Reshape):
                 self.views.setdefault(root, set()).add(node.output)
-        if self.graph.node_output(node).kind is Kind.STATE:
-            after |= self.touched.get(node.output, 0)
-            self.touched[node.output] = 1 << index
-            self.stale |= self.views.pop(node.output, set())
+        for made in self.graph.node_outputs(node):
+            if made.kind is Kind.STATE:
+                after |= self.touched.get(made.name, 0)
+                self.touched[made.name] = 1 << index
+                self.stale |= self.views.pop(made.name, set())
         return after & ~(1 << index)
 
     def check_outputs(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_runtime import numerics
-from edge_runtime.graph.op import Activation, Op, per_tensor_problem, type_problem
+from edge_runtime.graph.op import Activation, Op, Scaling, per_tensor_problem, type_problem
 from edge_runtime.graph.tensor import Array, DType, Shape, Tensor
 from edge_runtime.numerics import Multiplier
 from edge_runtime.ops.windowed import float_clamp, quantized_bounds
@@ -78,6 +78,9 @@ class Add(Op):
         bounds = quantized_bounds(self.activation, output)
         return np.clip(result + output.quant.zero_point, *bounds).astype(np.int8)
 
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return spans_samples(inputs, output)
+
 
 @dataclass(frozen=True)
 class Quantize(Op):
@@ -109,6 +112,9 @@ class Quantize(Op):
         scaled = numerics.multiply(shifted, factor.mantissa, factor.shift)
         return np.clip(scaled + output.quant.zero_point, *output.dtype.range).astype(np.int8)
 
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class Dequantize(Op):
@@ -130,6 +136,9 @@ class Dequantize(Op):
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
         return inputs[0].quant.dequantize(values[0])
 
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class Reshape(Op):
@@ -137,6 +146,7 @@ class Reshape(Op):
 
     NAME = "RESHAPE"
     INPUTS = (1, 1)
+    SCALING = Scaling.KEPT
 
     shape: Shape = ()
 
@@ -153,3 +163,20 @@ class Reshape(Op):
 
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
         return values[0].reshape(self.shape)
+
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return True
+
+    def repeated(self, count: int) -> Op:
+        return Reshape((count * self.shape[0], *self.shape[1:]))
+
+
+def spans_samples(inputs: Sequence[Tensor], output: Tensor) -> bool:
+    """Whether activations span the output's dimensions, and constants are the same for all."""
+    rank, leading = len(output.shape), output.shape[0]
+    return all(
+        len(tensor.shape) < rank or tensor.shape[0] == 1
+        if tensor.data is not None
+        else len(tensor.shape) == rank and tensor.shape[0] == leading
+        for tensor in inputs
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_runtime.graph.op import Op
+from edge_runtime.graph.op import Op, Scaling
 from edge_runtime.graph.tensor import Array, Shape, Tensor
 
 
@@ -21,6 +21,7 @@ class Transpose(Op):
 
     NAME = "TRANSPOSE"
     INPUTS = (1, 1)
+    SCALING = Scaling.KEPT
 
     order: tuple[int, ...] = ()
 
@@ -38,6 +39,9 @@ class Transpose(Op):
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
         return np.ascontiguousarray(values[0].transpose(self.order))
 
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return self.order[0] == 0
+
 
 @dataclass(frozen=True)
 class Pad(Op):
@@ -48,6 +52,7 @@ class Pad(Op):
 
     NAME = "PAD"
     INPUTS = (1, 1)
+    SCALING = Scaling.KEPT
 
     before: Shape = ()
     after: Shape = ()
@@ -70,3 +75,6 @@ class Pad(Op):
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
         widths = list(zip(self.before, self.after, strict=True))
         return np.pad(values[0], widths, constant_values=self.value)
+
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return self.before[0] == self.after[0] == 0

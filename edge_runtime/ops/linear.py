@@ -102,6 +102,9 @@ class Linear(Op):
         factors = [Multiplier.of(factor * scale / output.quant.scale) for scale in scales]
         return tuple(factors * self.output_channels(inputs[1]) if len(factors) == 1 else factors)
 
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class SlidingConv2D(Linear):

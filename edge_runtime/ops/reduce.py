@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_runtime import numerics
-from edge_runtime.graph.op import Activation, Op, Window, per_tensor_problem, type_problem
-from edge_runtime.graph.tensor import Array, DType, Shape, Tensor
+from edge_runtime.graph.op import Activation, Op, Scaling, Window, per_tensor_problem, type_problem
+from edge_runtime.graph.tensor import Array, DType, Quantization, Shape, Tensor
 from edge_runtime.numerics import Multiplier
 from edge_runtime.ops.windowed import (
     float_clamp,
@@ -27,6 +27,7 @@ class Pool2D(Op):
     """Base of pools over NHWC images. Padding never takes part; the quantization is kept."""
 
     INPUTS = (1, 1)
+    SCALING = Scaling.KEPT
 
     kernel: tuple[int, int] = (1, 1)
     window: Window = Window()
@@ -57,6 +58,9 @@ class Pool2D(Op):
     @abstractmethod
     def _pool(self, image: Array) -> Array:
         """The pooled image, not yet clamped."""
+
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,9 @@ class Mean(Op):
         scaled = numerics.multiply(centred, factor.mantissa, factor.shift)
         return np.clip(scaled + output.quant.zero_point, *output.dtype.range).astype(np.int8)
 
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return 0 not in self.axes
+
 
 @dataclass(frozen=True)
 class SoftmaxScaling:
@@ -166,6 +173,7 @@ class Softmax(Op):
 
     NAME = "SOFTMAX"
     INPUTS = (1, 1)
+    SCALING = Scaling.FIXED
 
     beta: float = 1.0
 
@@ -180,7 +188,7 @@ class Softmax(Op):
         found += per_tensor_problem(inputs[0]) + per_tensor_problem(output)
         if found or output.dtype.is_float:
             return found
-        if (output.quant.scale, output.quant.zero_point) != (1 / 256, -128):
+        if output.quant != self.fixed_quantization(output.dtype):
             found.append(
                 f"output {output.name} has scale {output.quant.scale} and zero point"
                 f" {output.quant.zero_point}; allowed: 1/256 and -128"
@@ -209,6 +217,14 @@ class Softmax(Op):
         product = numerics.doubling_high_multiply(mantissa, exponential)
         result = numerics.rounding_shift_right(product, over_unit + 31 - 8) - 128
         return np.where(counted, np.clip(result, -128, 127), -128).astype(np.int8)
+
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return len(output.shape) > 1
+
+    def fixed_quantization(self, dtype: DType) -> Quantization:
+        if dtype is DType.INT8:
+            return Quantization.per_tensor(1 / 256, -128)
+        return super().fixed_quantization(dtype)
 
 
 def _float_softmax(values: Array, beta: float) -> Array:

@@ -23,7 +23,7 @@ class Draft:
         self._before: dict[str, tuple[str, ...]] = {}
         self._node_name = UniqueNames(self._nodes)
         self._tensor_name = UniqueNames(self.tensors)
-        self._makers = {node.output: node.name for node in graph.nodes}
+        self._makers: dict[str, str] = {}
         self._readers: dict[str, dict[str, None]] = {}
         for node in graph.nodes:
             self._link(node)
@@ -68,7 +68,6 @@ class Draft:
         """Put `new`, of the same name, where `old` stands."""
         self._unlink(self._nodes[old.name])
         self._nodes[old.name] = new
-        self._makers[new.output] = new.name
         self._link(new)
 
     def replace_by(self, old: Node, *new: Node) -> None:
@@ -79,7 +78,6 @@ class Draft:
         self._before[old.name] = (*earlier, *(node.name for node in first))
         for node in first:
             self._nodes[node.name] = node
-            self._makers[node.output] = node.name
             self._link(node)
 
     def remove(self, node: Node) -> None:
@@ -117,18 +115,21 @@ class Draft:
         needed = set(graph.outputs)
         kept = []
         for node in reversed(self.nodes()):
-            if node.output in needed or self.tensors[node.output].kind is Kind.STATE:
-                needed.update(node.inputs, (node.output,))
+            if any(n in needed or self.tensors[n].kind is Kind.STATE for n in node.outputs):
+                needed.update(node.inputs, node.outputs)
                 kept.append(node)
         needed.update(graph.inputs)
         tensors = [t for t in self.tensors.values() if t.name in needed]
         return Graph.build(graph.name, tensors, reversed(kept), graph.inputs, graph.outputs)
 
     def _link(self, node: Node) -> None:
+        for name in node.outputs:
+            self._makers[name] = node.name
         for name in node.inputs:
             self._readers.setdefault(name, {})[node.name] = None
 
     def _unlink(self, node: Node) -> None:
         for name in node.inputs:
             self._readers[name].pop(node.name, None)
-        self._makers.pop(node.output, None)
+        for name in node.outputs:
+            self._makers.pop(name, None)

@@ -22,8 +22,6 @@ from edge_runtime.ops import (
 )
 from edge_runtime.passes.draft import Draft
 
-_SOFTMAX_OUTPUT = Quantization.per_tensor(1 / 256, -128)
-
 
 def fuse_quantization(graph: Graph) -> Graph:
     """Turn dequantize, float operation, quantize into the operation on integers.
@@ -84,7 +82,7 @@ def _turn(draft: Draft, node: Node) -> None:
     elif isinstance(node.op, Pool2D):
         _commit(draft, node, names, result, integers[0].quant)
     elif isinstance(node.op, Softmax):
-        _commit(draft, node, names, result, _SOFTMAX_OUTPUT)
+        _commit(draft, node, names, result, node.op.fixed_quantization(DType.INT8))
     elif isinstance(node.op, Linear):
         constants = _integer_constants(draft, node, integers[0])
         if constants:

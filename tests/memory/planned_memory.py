@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from edge_runtime.graph import Array, DType, Graph, Kind, Node, Op, Shape, Tensor
-from edge_runtime.kernels import Choice, Demand, Kernel
+from edge_runtime.kernels import Choice, Demand, Struct
+from edge_runtime.kernels.kernel import declare, nothing
 from edge_runtime.memory import Placement, Plan
 from edge_runtime.ops import Reshape
 
@@ -40,7 +41,7 @@ class Mix(Op):
 
 
 def choice(scratch: int = 0, in_place: tuple[int, ...] = ()) -> Choice:
-    kernel = Kernel("er_mix", "ref", Mix, "mix.c", "", lambda _: None, lambda _: Demand())
+    kernel = declare("er_mix_ref", Mix, "", lambda _: None, nothing, lambda _: Struct("mix", ()))
     return Choice(kernel, Demand(scratch, in_place), "")
 
 
