@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge_runtime.cases import Cases
     from edge_runtime.device.build import Build
     from edge_runtime.emulation import Emulation
-    from edge_runtime.export.firmware import Origin
+    from edge_runtime.export.firmware import Options, Origin
     from edge_runtime.export.manifest import Manifest
     from edge_runtime.graph import Graph
     from edge_runtime.progress import CountProgress
@@ -158,6 +158,7 @@ def export(
     *,
     origin: Origin | None = None,
     compiler: str = "zig",
+    options: Options | None = None,
 ) -> Exported:
     """Write and build the firmware of an int8 graph for a board.
 
@@ -165,11 +166,12 @@ def export(
     kernel, BudgetError where RAM or flash do not hold it, ToolchainError without a compiler.
     """
     from edge_runtime.boards import load_board
-    from edge_runtime.export.firmware import Origin, compile_graph, generate
+    from edge_runtime.export.firmware import Options, Origin, compile_graph, generate
 
     target, out = load_board(board), Path(folder)
     _refuse_float(graph)
-    firmware = generate(compile_graph(graph, target), target, origin or Origin.of_graph(graph))
+    compiled = compile_graph(graph, target, options or Options())
+    firmware = generate(compiled, target, origin or Origin.of_graph(graph))
     with tempfile.TemporaryDirectory() as temporary:
         trial = Path(temporary) / "firmware"
         firmware.write(trial)

@@ -39,6 +39,11 @@ Calibration = Annotated[
     typer.Option(help=".npz with in0, … (first axis: samples), to quantize a float model"),
 ]
 
+KeepDeadChannels = Annotated[
+    bool,
+    typer.Option("--keep-dead-channels", help="keep channels that change no output"),
+]
+
 
 def main() -> None:
     """Entry point: run a command, and turn errors into a message and an exit code."""
@@ -143,19 +148,23 @@ def export(
     out: Annotated[Path, typer.Option(help="the folder to write")],
     calibration: Calibration = None,
     compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
+    keep_dead_channels: KeepDeadChannels = False,
     as_json: Json = False,
 ) -> None:
     """Compile a model to a firmware folder for a board: plain C, project files, and the image."""
     from edge_runtime import api
+    from edge_runtime.export.firmware import Options
     from edge_runtime.tables import show, sizes_table
 
     graph = _int8(model, calibration)
+    flags = " --keep-dead-channels" if keep_dead_channels else ""
     exported = api.export(
         graph,
         board,
         out,
-        origin=api.origin(model, f"edge-runtime export {model.name} --board {board}"),
+        origin=api.origin(model, f"edge-runtime export {model.name} --board {board}{flags}"),
         compiler=compiler,
+        options=Options(keep_dead_channels=keep_dead_channels),
     )
     if as_json:
         typer.echo(exported.to_json())
@@ -188,14 +197,18 @@ def emulate(
     output: Annotated[Path, typer.Option(help=".npz to write out0, … to")],
     board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
     calibration: Calibration = None,
+    keep_dead_channels: KeepDeadChannels = False,
     as_json: Json = False,
 ) -> None:
     """Run the firmware image on an emulated core: outputs, instructions and estimated cycles."""
     from edge_runtime import api
     from edge_runtime.cases import save_arrays
+    from edge_runtime.export.firmware import Options
     from edge_runtime.tables import show
 
-    with _exported(model, board, calibration) as (folder, graph), _bar("emulate", as_json) as bar:
+    options = Options(keep_dead_channels=keep_dead_channels)
+    exported = _exported(model, board, calibration, options)
+    with exported as (folder, graph), _bar("emulate", as_json) as bar:
         result = api.emulate(folder, cases, board=board, graph=graph, progress=bar)
         told = api.summary(folder)
     save_arrays(output, result.outputs)
@@ -273,7 +286,7 @@ def _jobs() -> Any:
 
 @contextmanager
 def _exported(
-    model: Path, board: str | None, calibration: Path | None
+    model: Path, board: str | None, calibration: Path | None, options: Any
 ) -> Iterator[tuple[Path, Any]]:
     """An exported folder and, where it was made just now from a model file, its graph."""
     from edge_runtime import api
@@ -285,7 +298,8 @@ def _exported(
         raise DataError("a model file needs a board", hint="give --board")
     graph = _int8(model, calibration)
     with tempfile.TemporaryDirectory() as temporary:
-        yield api.export(graph, board, Path(temporary) / "firmware").folder, graph
+        folder = Path(temporary) / "firmware"
+        yield api.export(graph, board, folder, options=options).folder, graph
 
 
 def _int8(model: Path, calibration: Path | None) -> Any:

@@ -22,6 +22,7 @@ from edge_runtime.graph.dump import dump
 from edge_runtime.kernels import choose
 from edge_runtime.kernels import sources as kernel_sources
 from edge_runtime.memory import plan
+from edge_runtime.passes import remove_dead_channels
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,26 @@ class Origin:
         return Origin(command, hashlib.sha256(dump(graph).encode()).hexdigest())
 
 
-def compile_graph(graph: Graph, board: Board) -> Compiled:
+@dataclass(frozen=True)
+class Options:
+    """What the compiler may do with a graph.
+
+    `keep_dead_channels` leaves channels in that make no difference to any output.
+    """
+
+    keep_dead_channels: bool = False
+
+
+DEFAULTS = Options()
+
+
+def compile_graph(graph: Graph, board: Board, options: Options = DEFAULTS) -> Compiled:
     """Choose kernels for the board's core and plan its memory.
 
     Raises ModelError where a node has no kernel, BudgetError where the arena exceeds the RAM.
     """
+    if not options.keep_dead_channels:
+        graph = remove_dead_channels(graph)
     choices = choose(graph, board.isas)
     compiled = Compiled(graph, choices, plan(graph, choices))
     if not board.is_host and compiled.ram_bytes > board.ram.size:

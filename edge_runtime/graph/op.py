@@ -73,6 +73,11 @@ class Window:
             before[axis], after[axis] = total // 2, total - total // 2
         return Window(stride, dilation, (before[0], before[1]), (after[0], after[1]))
 
+    @property
+    def pads(self) -> bool:
+        """Whether anything is padded."""
+        return any((*self.pad_before, *self.pad_after))
+
     def output_size(self, size: tuple[int, int], kernel: tuple[int, int]) -> tuple[int, int]:
         """Height and width that come out of an input of `size`; below 1 where it does not fit."""
         height, width = (

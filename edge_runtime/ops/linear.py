@@ -86,9 +86,10 @@ class Linear(Op):
         sums = self._accumulate(shifted, weights).astype(np.int64)
         if len(values) > 2:
             sums = sums + values[2].reshape(-1).astype(np.int64)
-        return self._requantize(numerics.wrap32(sums), inputs, output)
+        return self.requantize(numerics.wrap32(sums), inputs, output)
 
-    def _requantize(self, sums: numerics.Int64, inputs: Sequence[Tensor], output: Tensor) -> Array:
+    def requantize(self, sums: numerics.Int64, inputs: Sequence[Tensor], output: Tensor) -> Array:
+        """Stored outputs for sums of products and bias, output channels last."""
         factors = self.multipliers(inputs, output)
         mantissas = np.array([factor.mantissa for factor in factors], np.int64)
         shifts = np.array([factor.shift for factor in factors], np.int64)

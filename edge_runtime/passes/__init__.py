@@ -2,6 +2,7 @@
 
 from edge_runtime.passes.affine import fold_affine
 from edge_runtime.passes.clamp import clamp, fuse_clamps
+from edge_runtime.passes.dead_channels import remove_dead_channels
 from edge_runtime.passes.layout import absorb_transposes, merge_reshapes
 from edge_runtime.passes.pads import fold_pads
 from edge_runtime.passes.quantize import fuse_quantization
@@ -16,5 +17,6 @@ __all__ = [
     "fuse_clamps",
     "fuse_quantization",
     "merge_reshapes",
+    "remove_dead_channels",
     "simplify",
 ]
