@@ -44,6 +44,11 @@ KeepDeadChannels = Annotated[
     typer.Option("--keep-dead-channels", help="keep channels that change no output"),
 ]
 
+Ram = Annotated[
+    str | None,
+    typer.Option(help="RAM for the model, such as 40K: the fastest plan within it is taken"),
+]
+
 
 def main() -> None:
     """Entry point: run a command, and turn errors into a message and an exit code."""
@@ -149,22 +154,22 @@ def export(
     calibration: Calibration = None,
     compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
     keep_dead_channels: KeepDeadChannels = False,
+    ram: Ram = None,
     as_json: Json = False,
 ) -> None:
     """Compile a model to a firmware folder for a board: plain C, project files, and the image."""
     from edge_runtime import api
-    from edge_runtime.export.firmware import Options
     from edge_runtime.tables import show, sizes_table
 
+    options, flags = _options(keep_dead_channels, ram)
     graph = _int8(model, calibration)
-    flags = " --keep-dead-channels" if keep_dead_channels else ""
     exported = api.export(
         graph,
         board,
         out,
         origin=api.origin(model, f"edge-runtime export {model.name} --board {board}{flags}"),
         compiler=compiler,
-        options=Options(keep_dead_channels=keep_dead_channels),
+        options=options,
     )
     if as_json:
         typer.echo(exported.to_json())
@@ -198,15 +203,15 @@ def emulate(
     board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
     calibration: Calibration = None,
     keep_dead_channels: KeepDeadChannels = False,
+    ram: Ram = None,
     as_json: Json = False,
 ) -> None:
     """Run the firmware image on an emulated core: outputs, instructions and estimated cycles."""
     from edge_runtime import api
     from edge_runtime.cases import save_arrays
-    from edge_runtime.export.firmware import Options
     from edge_runtime.tables import show
 
-    options = Options(keep_dead_channels=keep_dead_channels)
+    options, _ = _options(keep_dead_channels, ram)
     exported = _exported(model, board, calibration, options)
     with exported as (folder, graph), _bar("emulate", as_json) as bar:
         result = api.emulate(folder, cases, board=board, graph=graph, progress=bar)
@@ -300,6 +305,17 @@ def _exported(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "firmware"
         yield api.export(graph, board, folder, options=options).folder, graph
+
+
+def _options(keep_dead_channels: bool, ram: str | None) -> tuple[Any, str]:
+    """What the compiler may do, and the flags that say so, for the provenance."""
+    from edge_runtime import units
+    from edge_runtime.export.firmware import Options
+
+    flags = " --keep-dead-channels" if keep_dead_channels else ""
+    flags += f" --ram {ram}" if ram else ""
+    limit = None if ram is None else units.parse_size(ram)
+    return Options(keep_dead_channels=keep_dead_channels, ram=limit), flags
 
 
 def _int8(model: Path, calibration: Path | None) -> Any:

@@ -23,7 +23,7 @@ from edge_runtime.files import write_file
 from edge_runtime.graph import Graph, Kind, Node, Tensor
 from edge_runtime.graph.dump import dump
 from edge_runtime.kernels import choose
-from edge_runtime.memory import plan
+from edge_runtime.memory import plan_by_rows
 from edge_runtime.nas import Cost, Measured
 
 MOST_INPUTS = 32
@@ -63,7 +63,7 @@ class EmulatedDevice:
 
     def plan_memory(self, graph: Graph) -> int:
         """Static RAM in bytes that the exact planner gives `graph`; nothing is built."""
-        return plan(graph, choose(graph, self._board.isas)).ram_bytes
+        return plan_by_rows(graph, choose(graph, self._board.isas)).ram_bytes
 
     def measure(self, graph: Graph) -> Measured:
         """What `graph` takes: its firmware is linked, and that image run once on a zero input."""

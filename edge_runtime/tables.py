@@ -54,13 +54,8 @@ def sizes_table(manifest: Manifest, built: Build | None) -> Table:
     live = ", ".join(f"{shorten(live.name, 32)} {live.bytes:,}" for live in peak.tensors)
     if peak.scratch_bytes:
         live += f", scratch {peak.scratch_bytes:,}"
-    bound = (
-        "proved minimal"
-        if plan.arena_bytes == plan.lower_bound
-        else (f"no plan needs less than {plan.lower_bound:,}")
-    )
     table.add_row("RAM of the model", f"{manifest.ram_bytes:,}", f"state {plan.state_bytes:,}")
-    table.add_row("  arena", f"{plan.arena_bytes:,}", bound)
+    table.add_row("  arena", f"{plan.arena_bytes:,}", plan.proof)
     table.add_row("  peak", f"{peak.bytes:,}", f"at {shorten(peak.node, 32)} ({peak.op}): {live}")
     if built is not None:
         weights = f"weights and biases {manifest.weights_bytes:,}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -21,7 +22,7 @@ from edge_runtime.graph import Graph, Kind
 from edge_runtime.graph.dump import dump
 from edge_runtime.kernels import choose
 from edge_runtime.kernels import sources as kernel_sources
-from edge_runtime.memory import plan
+from edge_runtime.memory import Plan, plan_by_rows
 from edge_runtime.passes import remove_dead_channels
 
 
@@ -50,34 +51,52 @@ class Origin:
 class Options:
     """What the compiler may do with a graph.
 
-    `keep_dead_channels` leaves channels in that make no difference to any output.
+    `keep_dead_channels` leaves channels in that make no difference to any output. `ram` is how many
+    bytes of RAM the model may take: the fastest plan within it is taken. Without it the plan is the
+    smallest of those that are about as fast as can be.
     """
 
     keep_dead_channels: bool = False
+    ram: int | None = None
 
 
 DEFAULTS = Options()
+
+STREAM_SOURCES = ("stream/er_stream.c", "stream/er_stream.h")
+"""What runs stages, relative to firmware/kernels."""
 
 
 def compile_graph(graph: Graph, board: Board, options: Options = DEFAULTS) -> Compiled:
     """Choose kernels for the board's core and plan its memory.
 
-    Raises ModelError where a node has no kernel, BudgetError where the arena exceeds the RAM.
+    Raises ModelError where a node has no kernel, BudgetError where the model needs more RAM than
+    the board has, or than `options` allow.
     """
     if not options.keep_dead_channels:
         graph = remove_dead_channels(graph)
     choices = choose(graph, board.isas)
-    compiled = Compiled(graph, choices, plan(graph, choices))
-    if not board.is_host and compiled.ram_bytes > board.ram.size:
-        peak = compiled.plan.peak
-        raise BudgetError(
-            f"{graph.name} needs {compiled.ram_bytes:,} bytes of RAM; {board.name} has"
-            f" {board.ram.size:,} in {board.ram.name}. The peak is at"
-            f" {f'{peak.node} ({peak.op})' if peak.node else 'the inputs'}: "
-            + ", ".join(f"{live.name} {live.bytes:,}" for live in peak.tensors),
-            hint="take a board with more RAM, or make these tensors smaller",
-        )
-    return compiled
+    plan = plan_by_rows(graph, choices, ram=options.ram)
+    most = sys.maxsize if board.is_host else board.ram.size
+    if options.ram is None and plan.ram_bytes > most:
+        plan = plan_by_rows(graph, choices, ram=most)
+    if plan.ram_bytes > min(most, options.ram or most):
+        raise BudgetError(_too_much(graph, plan, board, options), hint=_LESS)
+    return Compiled(graph, choices, plan)
+
+
+_LESS = "allow more RAM, take a board that has more, or make these tensors smaller"
+
+
+def _too_much(graph: Graph, plan: Plan, board: Board, options: Options) -> str:
+    peak = plan.peak
+    limit = f"{options.ram:,} are allowed" if options.ram is not None else ""
+    if not board.is_host and (options.ram is None or plan.ram_bytes > board.ram.size):
+        limit = f"{board.name} has {board.ram.size:,} in {board.ram.name}"
+    return (
+        f"{graph.name} needs {plan.ram_bytes:,} bytes of RAM; {limit}. The peak is at"
+        f" {f'{peak.node} ({peak.op})' if peak.node else 'the inputs'}: "
+        + ", ".join(f"{live.name} {live.bytes:,}" for live in peak.tensors)
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,9 @@ def generate(compiled: Compiled, board: Board, origin: Origin) -> Firmware:
     }
     for choice in compiled.choices.values():
         for name in kernel_sources(choice.kernel):
+            files[f"model/{Path(name).name}"] = _kernel_text(name)
+    if compiled.plan.stages:
+        for name in STREAM_SOURCES:
             files[f"model/{Path(name).name}"] = _kernel_text(name)
     sources = sorted(Path(name).name for name in files if name.endswith(".c"))
     support = board_files(board)

@@ -11,11 +11,11 @@ from typing import Any
 
 from edge_runtime.errors import DataError
 from edge_runtime.graph import DType, Quantization, Shape, Tensor
-from edge_runtime.memory import Peak, Placement, Plan
+from edge_runtime.memory import Peak, PlacedStage, Placement, Plan
 from edge_runtime.memory.result import LiveTensor
 
 MANIFEST = "firmware.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -136,4 +136,10 @@ def _decode_plan(raw: dict[str, Any]) -> Plan:
     live = tuple(LiveTensor(**tensor) for tensor in raw["peak"]["tensors"])
     peak = Peak(**{**raw["peak"], "tensors": live})
     lists = {field: tuple(raw[field]) for field in ("order", "live_bytes")}
-    return Plan(**{**raw, **places, **lists, "peak": peak})
+    stages = tuple(
+        PlacedStage(
+            **{**stage, "nodes": tuple(stage["nodes"]), "state": Placement(**stage["state"])}
+        )
+        for stage in raw["stages"]
+    )
+    return Plan(**{**raw, **places, **lists, "peak": peak, "stages": stages})

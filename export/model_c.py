@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_runtime.export import c_code
+from edge_runtime.export.stage_c import row_layer, stage_tables
 from edge_runtime.graph import Graph, Kind, Node, Tensor
 from edge_runtime.kernels import Choice, Site, Struct
 from edge_runtime.memory import Plan
@@ -78,9 +79,11 @@ class Compiled:
             c_code.LICENSE,
             provenance,
             _PREAMBLE,
+            '#include "er_stream.h"\n' if self.plan.stages else "",
             self._memory(),
             *(_ALIGNED + c_code.array(name, t.values) for name, t in constants.items()),
             *(self._layer(index, node, names) for index, node in enumerate(self.working)),
+            *(self._stage(number) for number in range(len(self.plan.stages))),
             self._invoke(),
             self._interface(),
         ]
@@ -103,21 +106,14 @@ class Compiled:
     def _layer(self, index: int, node: Node, constants: dict[str, str]) -> str:
         choice = self.choices[node.name]
         struct = choice.kernel.parameters(Site.of(self.graph, node))
-        read = [
-            f"(const {c_code.c_type(self.graph.tensors[name].dtype.value)} *)(const void *)"
-            f"({self._address(name, constants)})"
-            for name in choice.operands(node)
-        ]
-        write = [
-            f"({c_code.c_type(made.dtype.value)} *)(void *)({self._address(made.name, constants)})"
-            for made in self.graph.node_outputs(node)
-        ]
-        output = self.graph.node_output(node)
+        shape = "x".join(map(str, self.graph.node_output(node).shape))
         scratch = "NULL"
         if choice.demand.scratch_bytes:
             scratch = f"model_arena + {self.plan.scratch[node.name].offset}"
-        arguments = ",\n        ".join([f"&layer_{index}", *read, *write, scratch])
-        shape = "x".join(map(str, output.shape))
+        if any(node.name in stage.nodes for stage in self.plan.stages):
+            function = row_layer(self.graph, node, choice, index, struct, scratch)
+        else:
+            function = self._function(index, node, scratch, constants)
         return "".join(
             [
                 c_code.comment(f"{index}: {node.op.NAME} to {shape}, {node.name}. {choice.reason}"),
@@ -127,18 +123,56 @@ class Compiled:
                 ),
                 f"static const {struct.type_name} layer_{index} = "
                 f"{_initializer(struct, f'layer_{index}_')};\n\n",
-                f"MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n",
-                f"    {choice.kernel.name}(\n        {arguments});\n}}\n",
+                function,
             ]
         )
 
+    def _function(self, index: int, node: Node, scratch: str, constants: dict[str, str]) -> str:
+        """The function of a layer that runs all at once."""
+        choice = self.choices[node.name]
+        read = [
+            f"(const {c_code.c_type(self.graph.tensors[name].dtype.value)} *)(const void *)"
+            f"({self._address(name, constants)})"
+            for name in choice.operands(node)
+        ]
+        write = [
+            f"({c_code.c_type(made.dtype.value)} *)(void *)({self._address(made.name, constants)})"
+            for made in self.graph.node_outputs(node)
+        ]
+        arguments = ",\n        ".join([f"&layer_{index}", *read, *write, scratch])
+        return (
+            f"MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n"
+            f"    {choice.kernel.name}(\n        {arguments});\n}}\n"
+        )
+
+    def _stage(self, number: int) -> str:
+        layers = {node.name: index for index, node in enumerate(self.working)}
+        return stage_tables(
+            self.graph,
+            self.plan,
+            self.choices,
+            number,
+            layers,
+            lambda name: self._address(name, {}),
+        )
+
     def _invoke(self) -> str:
-        calls = "".join(
-            f"    MODEL_LAYER_HOOK({index}u);\n    model_layer_{index}();\n"
-            for index in range(len(self.working))
+        """Calls of the layers and stages; the hook of a stage is that of its first layer."""
+        first = {stage.nodes[0]: number for number, stage in enumerate(self.plan.stages)}
+        inside = {name for stage in self.plan.stages for name in stage.nodes[1:]}
+        calls = [
+            (
+                index,
+                f"model_stage_{first[node.name]}" if node.name in first else f"model_layer_{index}",
+            )
+            for index, node in enumerate(self.working)
+            if node.name not in inside
+        ]
+        lines = "".join(
+            f"    MODEL_LAYER_HOOK({index}u);\n    {function}();\n" for index, function in calls
         )
         end = f"    MODEL_LAYER_HOOK({len(self.working)}u);\n"
-        return f"void model_invoke(void)\n{{\n{calls}{end}}}\n"
+        return f"void model_invoke(void)\n{{\n{lines}{end}}}\n"
 
     def _interface(self) -> str:
         resets = "".join(

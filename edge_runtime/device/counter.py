@@ -128,8 +128,8 @@ class Counter:
         inside = self._image.model_code
         enter(start, inside.start - start, OUTSIDE)
         enter(inside.stop, self._image.code.stop - inside.stop, OUTSIDE)
-        invoke = self._image.function("model_invoke")
-        enter(invoke.address, invoke.size, OVERHEAD)
+        for function in self._image.between:
+            enter(function.address, function.size, OVERHEAD)
         for index, layer in enumerate(self._image.layers):
             enter(layer.address, 2, FIRST_LAYER + index)
 

@@ -92,6 +92,13 @@ class Image:
             raise EmulationError(f"{self.path}: layers share their code, so none can be measured")
         return tuple(found[index] for index in range(len(found)))
 
+    @property
+    def between(self) -> tuple[Function, ...]:
+        """What runs between the layers: the model's own function, and what runs stages by rows."""
+        names = ("model_invoke", "er_stream_run")
+        stages = [f for f in self.functions if f.name.startswith("model_stage_") or f.name in names]
+        return tuple(stages) or (self.function("model_invoke"),)
+
     def read(self, address: int, size: int) -> bytes:
         """Bytes of the image at an address."""
         for segment in self.segments:

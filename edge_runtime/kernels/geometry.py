@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_runtime.graph import Window
-from edge_runtime.kernels.kernel import Site
+from edge_runtime.kernels.kernel import RowWindow, Site
 from edge_runtime.kernels.struct import Field, Struct
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, Pool2D
 
@@ -83,6 +83,12 @@ class Sliding:
             for x in range(self.output[1])
         )
 
+    @property
+    def rows(self) -> RowWindow:
+        """The window along the height alone."""
+        window = self.window
+        return RowWindow(self.kernel[0], window.stride[0], window.dilation[0], window.pad_before[0])
+
     def trailing(self) -> tuple[int, ...]:
         """The inputs that such a kernel may overwrite."""
         return (0,) if self.pixels_trail() else ()
@@ -128,3 +134,10 @@ def window_field(site: Site) -> Field:
         "pad_left": slide.window.pad_before[1],
     }
     return "window", Struct("er_window", tuple(numbers.items()))
+
+
+def element_rows(site: Site) -> RowWindow | None:
+    """The window of one row, where inputs and output are single images of one shape."""
+    shape = site.output.shape
+    same = all(tensor.shape == shape for tensor in site.inputs)
+    return RowWindow() if same and len(shape) == 4 and shape[0] == 1 else None

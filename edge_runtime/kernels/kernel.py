@@ -27,6 +27,32 @@ class Site:
 
 
 @dataclass(frozen=True)
+class RowWindow:
+    """Which rows of its inputs a kernel reads for which rows of its output: a window sliding down.
+
+    All lengths in rows. What treats each row by itself has the window of one row.
+    """
+
+    kernel: int = 1
+    stride: int = 1
+    dilation: int = 1
+    pad: int = 0
+    """Above the first row."""
+
+    def start(self, row: int) -> int:
+        """The first input row that is read for output rows from `row` on."""
+        return max(0, row * self.stride - self.pad)
+
+    def end(self, row: int, rows: int) -> int:
+        """The input rows that must be there before output rows up to `row`, excluded, are made.
+
+        `rows` are all that there are; what lies below is padding.
+        """
+        last = (row - 1) * self.stride - self.pad + (self.kernel - 1) * self.dilation
+        return max(0, min(last + 1, rows))
+
+
+@dataclass(frozen=True)
 class Demand:
     """What a kernel asks for at one site, and how it wants its constants.
 
@@ -34,7 +60,10 @@ class Demand:
     buffer, from its start, the output may be written: any one of them. `constants` are the arrays
     it reads, by the field of its parameter struct. `operands` are the indices of the inputs to
     which it is given pointers, in this order; others are packed into the constants. `updates` are
-    those of state that it may read and write at one place.
+    those of state that it may read and write at one place. `rows` is set where the kernel can make
+    a few rows of its output by themselves, from the rows of all operands that the window reads;
+    `row_cost` is about how many instructions each such call costs more than its share of one call
+    for all rows.
     """
 
     scratch_bytes: int = 0
@@ -42,6 +71,8 @@ class Demand:
     constants: dict[str, Array] = field(default_factory=dict)
     operands: tuple[int, ...] = (0,)
     updates: tuple[int, ...] = ()
+    rows: RowWindow | None = None
+    row_cost: int = 0
 
 
 def nothing(site: Site) -> Demand:

@@ -1,6 +1,6 @@
 """The memory planner: order of nodes, in-place results and offsets in one static arena."""
 
-from edge_runtime.memory.planner import plan
-from edge_runtime.memory.result import LiveTensor, Peak, Placement, Plan
+from edge_runtime.memory.planner import plan, plan_by_rows
+from edge_runtime.memory.result import LiveTensor, Peak, PlacedStage, Placement, Plan
 
-__all__ = ["LiveTensor", "Peak", "Placement", "Plan", "plan"]
+__all__ = ["LiveTensor", "Peak", "PlacedStage", "Placement", "Plan", "plan", "plan_by_rows"]

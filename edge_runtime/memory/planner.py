@@ -1,40 +1,80 @@
-"""Searches order, overwriting and offsets together, and writes down what it found."""
+"""Searches order, overwriting and offsets together, and before that what runs row by row."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 
-from edge_runtime.graph import Graph, Kind, Node
+from edge_runtime.graph import Graph
 from edge_runtime.kernels.kernel import Choice
-from edge_runtime.memory.layout import Layout, steps_of
-from edge_runtime.memory.offsets import Packing, load, pack
+from edge_runtime.memory.description import Description
+from edge_runtime.memory.layout import Layout
+from edge_runtime.memory.offsets import Packing, pack
 from edge_runtime.memory.order import least_peak, overwriting, schedules
-from edge_runtime.memory.problem import Effort, Problem, aligned, problem_of
-from edge_runtime.memory.result import LiveTensor, Peak, Placement, Plan
+from edge_runtime.memory.problem import Effort, Problem, problem_of
+from edge_runtime.memory.result import Plan
+from edge_runtime.memory.stages import Cut, Stage, cuts, work
 
+ALIGNMENT = 4
 EFFORT = 1_000_000
 """Of order and offset search together, after which the best plan found is taken: a second or so."""
+MOST_EXTRA = 0.02
+"""The share of all work that running row by row may cost where no RAM is named."""
+MOST_TRIED = 4
+"""Cuts whose offsets are searched before the best so far is taken."""
 
 
 def plan(
     graph: Graph,
     choices: Mapping[str, Choice],
     *,
-    alignment: int = 4,
+    stages: Sequence[Stage] = (),
+    alignment: int = ALIGNMENT,
     effort: int = EFFORT,
 ) -> Plan:
     """The smallest arena for `graph` with these kernels (by node name; Reshapes have none).
 
-    Every offset and the arena's size are multiples of `alignment` bytes. The same arguments give
-    the same plan. When `effort` (about a microsecond each) is used up, the best plan so far is
-    returned, with `optimal` False unless it meets the bound. GraphError: a node without a kernel,
-    or state used in a way that no order of the nodes can serve.
+    The nodes of each of `stages` run row by row. Every offset and the arena's size are multiples of
+    `alignment` bytes. The same arguments give the same plan. When `effort` (about a microsecond
+    each) is used up, the best plan so far is returned, with `optimal` False unless it meets the
+    bound. GraphError: a node without a kernel, or state used in a way that no order of the nodes
+    can serve.
     """
-    problem = problem_of(graph, choices, alignment)
+    problem = problem_of(graph, choices, alignment, stages)
     best, bound = _solve(problem, Effort(effort))
-    return _Description(graph, choices, problem, alignment).plan(best, bound)
+    description = Description(graph, choices, problem, tuple(stages), alignment)
+    return description.plan(best.layout, best.packing, bound)
+
+
+def plan_by_rows(
+    graph: Graph,
+    choices: Mapping[str, Choice],
+    *,
+    ram: int | None = None,
+    alignment: int = ALIGNMENT,
+    effort: int = EFFORT,
+) -> Plan:
+    """The plan of `graph` with some nodes running row by row.
+
+    With `ram`, in bytes, the plan that costs the fewest instructions within it, or the smallest
+    where none is; without, the smallest that costs at most MOST_EXTRA of all instructions.
+    """
+    found, floor = cuts(graph, choices, alignment)
+    plans: list[Plan] = []
+    for cut in _preferred(found, ram, MOST_EXTRA * work(graph)):
+        made = plan(graph, choices, stages=cut.stages, alignment=alignment, effort=effort)
+        plans.append(replace(made, least_bytes=min(floor, made.lower_bound)))
+        if made.arena_bytes <= cut.peak and (ram is None or made.ram_bytes <= ram):
+            return plans[-1]
+    return min(plans, key=lambda each: each.ram_bytes)
+
+
+def _preferred(found: Sequence[Cut], ram: int | None, extra: float) -> Sequence[Cut]:
+    """The cuts in the order in which they are to be tried; in `found` the smallest is first."""
+    if ram is None:
+        return [cut for cut in found if cut.extra <= extra][:MOST_TRIED]
+    fitting = [cut for cut in reversed(found) if cut.peak <= ram]
+    return [*fitting[: MOST_TRIED - 1], found[0]]
 
 
 @dataclass
@@ -65,101 +105,3 @@ def _solve(problem: Problem, effort: Effort) -> tuple[_Best, int]:
             best.layout, best.packing = layout, packing
     ended = proved and effort.left >= 0
     return best, best.limit() if ended else bound
-
-
-@dataclass(frozen=True)
-class _Description:
-    """Writes a solution down in the graph's own names."""
-
-    graph: Graph
-    choices: Mapping[str, Choice]
-    problem: Problem
-    alignment: int
-
-    def plan(self, best: _Best, bound: int) -> Plan:
-        """The plan that `best` is."""
-        layout, packing = best.layout, best.packing
-        nodes = [self.problem.jobs[job].node for job in layout.schedule.order]
-        placements = self._placements(nodes, layout, packing)
-        scratch = self._scratch(layout, packing)
-        state, state_bytes = self._state(len(nodes))
-        loads = load(layout.blocks)
-        return Plan(
-            order=tuple(node.name for node in nodes),
-            placements=MappingProxyType(placements),
-            scratch=MappingProxyType(scratch),
-            state=MappingProxyType(state),
-            aliases=MappingProxyType(self._aliases(layout)),
-            arena_bytes=packing.bytes,
-            state_bytes=state_bytes,
-            lower_bound=bound,
-            optimal=packing.bytes == bound,
-            peak=_peak(loads, nodes, placements, scratch),
-            live_bytes=tuple(loads.get(step, 0) for step in range(len(nodes))),
-            alignment=self.alignment,
-        )
-
-    def _placements(
-        self, nodes: Sequence[Node], layout: Layout, packing: Packing
-    ) -> dict[str, Placement]:
-        first = dict.fromkeys(self.graph.inputs, -1)
-        last = dict(first)
-        for step, node in enumerate(nodes):
-            first.update(dict.fromkeys(node.outputs, step))
-            last.update(dict.fromkeys((*node.inputs, *node.outputs), step))
-        last.update(dict.fromkeys(self.graph.outputs, len(nodes)))
-        return {
-            name: Placement(
-                packing.offsets[layout.value_block[number]],
-                self.graph.tensors[name].bytes,
-                first[name],
-                last[name],
-            )
-            for number, value in enumerate(self.problem.values)
-            for name in value.tensors
-        }
-
-    def _scratch(self, layout: Layout, packing: Packing) -> dict[str, Placement]:
-        steps = steps_of(layout.schedule)
-        placements = {}
-        for job, block in layout.scratch_block.items():
-            name, step = self.problem.jobs[job].node.name, steps[job]
-            size = self.choices[name].demand.scratch_bytes
-            placements[name] = Placement(packing.offsets[block], size, step, step)
-        return placements
-
-    def _aliases(self, layout: Layout) -> dict[str, str]:
-        shown = {name: root for name, root in self.problem.roots.items() if name != root}
-        for job, value in layout.schedule.overwritten.items():
-            shown[self.problem.jobs[job].node.output] = self.problem.values[value].tensors[0]
-        return shown
-
-    def _state(self, steps: int) -> tuple[dict[str, Placement], int]:
-        """State tensors one after the other, for all of it is alive all the time."""
-        placements: dict[str, Placement] = {}
-        offset = 0
-        for tensor in self.graph.of_kind(Kind.STATE):
-            placements[tensor.name] = Placement(offset, tensor.bytes, -1, steps)
-            offset += aligned(tensor.bytes, self.alignment)
-        for name, root in self.problem.roots.items():
-            if root in placements:
-                placements[name] = placements[root]
-        return placements, offset
-
-
-def _peak(
-    loads: Mapping[int, int],
-    nodes: Sequence[Node],
-    placements: Mapping[str, Placement],
-    scratch: Mapping[str, Placement],
-) -> Peak:
-    step = min(loads, key=lambda step: (-loads[step], step), default=-1)
-    node = nodes[step] if 0 <= step < len(nodes) else None
-    tensors = tuple(
-        LiveTensor(name, place.bytes)
-        for name, place in placements.items()
-        if place.first <= step <= place.last
-    )
-    name, op = (node.name, node.op.NAME) if node else ("", "INPUTS")
-    scratch_bytes = scratch[name].bytes if name in scratch else 0
-    return Peak(step, name, op, tensors, scratch_bytes, loads.get(step, 0))

@@ -1,7 +1,8 @@
 """What there is to plan: jobs to put in order, and the values they hand on, in small integers.
 
 A value is what one node writes into the arena, or a model input. A Reshape writes nothing: its
-output is a view of the value it reads, and keeps that alive. Sets of jobs are bit masks.
+output is a view of the value it reads, and keeps that alive. A stage is one job; what is inside of
+it is scratch. Sets of jobs are bit masks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from edge_runtime.errors import GraphError
 from edge_runtime.graph import Graph, Kind, Node
 from edge_runtime.kernels.kernel import Choice, Demand
+from edge_runtime.memory.stages import Stage
 from edge_runtime.memory.state import StateOrder
+from edge_runtime.memory.views import roots_of
 from edge_runtime.ops import Reshape
 
 
@@ -36,9 +39,9 @@ class Value:
 
 @dataclass(frozen=True)
 class Job:
-    """One node: the values it reads and writes, and what it needs besides."""
+    """One node, or a stage of several: the values read and written, and what is needed besides."""
 
-    node: Node
+    nodes: tuple[Node, ...]
     reads: tuple[int, ...]
     writes: tuple[int, ...]
     """Empty for a view, and where all outputs are state."""
@@ -82,19 +85,30 @@ def aligned(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
-def problem_of(graph: Graph, choices: Mapping[str, Choice], alignment: int) -> Problem:
+def problem_of(
+    graph: Graph, choices: Mapping[str, Choice], alignment: int, stages: Sequence[Stage] = ()
+) -> Problem:
     """The planning problem of `graph`. GraphError: a node has no kernel, or misuses state."""
     lost = [n.name for n in graph.nodes if not isinstance(n.op, Reshape) and n.name not in choices]
     if lost:
         raise GraphError(f"no kernel is chosen for {', '.join(lost)}: its scratch is unknown")
-    return _Builder(graph, choices, alignment).build()
+    return _Builder(graph, choices, alignment, stages).build()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, choices: Mapping[str, Choice], alignment: int) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        choices: Mapping[str, Choice],
+        alignment: int,
+        stages: Sequence[Stage],
+    ) -> None:
         self.graph, self.choices, self.alignment = graph, choices, alignment
-        self.roots = _roots(graph)
-        made = (*graph.inputs, *(name for node in graph.nodes for name in node.outputs))
+        self.roots = roots_of(graph)
+        self.stages = {stage.nodes[0]: stage for stage in stages}
+        self.inside = {name for stage in stages for name in stage.held}
+        outputs = (name for node in graph.nodes for name in node.outputs)
+        made = (*graph.inputs, *(name for name in outputs if name not in self.inside))
         own = dict.fromkeys(self.roots[name] for name in made)
         arena = (name for name in own if graph.tensors[name].kind is Kind.ACTIVATION)
         self.numbers = {name: number for number, name in enumerate(arena)}
@@ -103,29 +117,67 @@ class _Builder:
 
     def build(self) -> Problem:
         state = StateOrder(self.graph, self.roots)
-        jobs = []
-        for index, node in enumerate(self.graph.nodes):
+        jobs: list[Job] = []
+        nodes = iter(self.graph.nodes)
+        for node in nodes:
+            stage = self.stages.get(node.name)
+            if stage is not None:
+                rest = [next(nodes) for _ in stage.nodes[1:]]
+                jobs.append(self._stage(len(jobs), (node, *rest), stage))
+                continue
             choice = self.choices.get(node.name)
             demand = choice.demand if choice else Demand()
-            after = state.visit(index, node, (*demand.in_place, *demand.updates))
-            jobs.append(self._job(index, node, demand, after))
+            after = state.visit(len(jobs), node, (*demand.in_place, *demand.updates))
+            jobs.append(self._job(len(jobs), node, demand, after))
         state.check_outputs()
         return Problem(tuple(jobs), self._values(jobs), self.roots)
 
     def _job(self, index: int, node: Node, demand: Demand, after: int) -> Job:
+        operands = [self.roots[name] for name in node.inputs]
+        return Job(
+            (node,),
+            reads=self._numbers(operands),
+            # Neither views nor states are among the numbers.
+            writes=self._numbers(node.outputs),
+            scratch=aligned(demand.scratch_bytes, self.alignment),
+            overwrites=self._overwritable(node, operands, demand.in_place),
+            after=after | self._made_by(index, node),
+        )
+
+    def _stage(self, index: int, nodes: tuple[Node, ...], stage: Stage) -> Job:
+        """A stage as one job; its last node's output is the one that may overwrite an input."""
+        after = 0
+        for node in nodes:
+            after |= self._made_by(index, node) & ~(1 << index)
+        last = nodes[-1].output
+        reads = [name for node in nodes for name in node.inputs]
+        operands = [self.roots[name] for name in reads]
+        over = [self.roots[name] for output, name in sorted(stage.over) if output == last]
+        return Job(
+            nodes,
+            reads=self._numbers(operands),
+            writes=self._numbers((last, *(node.output for node in nodes))),
+            scratch=stage.bytes,
+            overwrites=tuple(
+                self.numbers[name]
+                for name in dict.fromkeys(over)
+                if name in self.numbers
+                and name not in self.held
+                and len({read for read in reads if self.roots[read] == name}) == 1
+            ),
+            after=after,
+        )
+
+    def _made_by(self, index: int, node: Node) -> int:
+        """The jobs that made what `node` reads; it belongs to the job of this index."""
+        after = 0
         for tensor in node.inputs:
             after |= self.makers.get(tensor, 0)
         self.makers.update(dict.fromkeys(node.outputs, 1 << index))
-        operands = [self.roots[name] for name in node.inputs]
-        return Job(
-            node,
-            reads=tuple(dict.fromkeys(self.numbers[o] for o in operands if o in self.numbers)),
-            # Neither views nor states are among the numbers.
-            writes=tuple(self.numbers[n] for n in node.outputs if n in self.numbers),
-            scratch=aligned(demand.scratch_bytes, self.alignment),
-            overwrites=self._overwritable(node, operands, demand.in_place),
-            after=after,
-        )
+        return after
+
+    def _numbers(self, names: Sequence[str]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(self.numbers[name] for name in names if name in self.numbers))
 
     def _overwritable(
         self, node: Node, operands: Sequence[str], allowed: Sequence[int]
@@ -160,13 +212,3 @@ class _Builder:
             )
             for name, number in self.numbers.items()
         )
-
-
-def _roots(graph: Graph) -> dict[str, str]:
-    roots = {name: name for name in graph.tensors}
-    for node in graph.nodes:
-        if isinstance(node.op, Reshape):
-            if graph.node_output(node).kind is Kind.STATE:
-                raise GraphError(f"{node.name} reshapes into state {node.output}: a copy is needed")
-            roots[node.output] = roots[node.inputs[0]]
-    return roots

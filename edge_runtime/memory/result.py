@@ -45,6 +45,19 @@ class Peak:
 
 
 @dataclass(frozen=True)
+class PlacedStage:
+    """Nodes that run row by row, so that only some rows of what lies between them are kept."""
+
+    nodes: tuple[str, ...]
+    step: int
+    """Rows that each makes at a time."""
+    rows: Mapping[str, int]
+    """Tensors made and read inside, and how many of their rows have a place."""
+    state: Placement
+    """What the stage itself keeps while it runs."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """Where everything lies, and how good that is. All sizes and offsets in bytes.
 
@@ -55,7 +68,8 @@ class Plan:
     order: tuple[str, ...]
     """Every node by name, in the order to run. A Reshape does nothing when its turn comes."""
     placements: Mapping[str, Placement]
-    """Every tensor that lies in the arena, model inputs, outputs and views included."""
+    """Every tensor that lies in the arena, model inputs, outputs and views included; of the inner
+    ones of a stage, the rows that have a place."""
     scratch: Mapping[str, Placement]
     """By node name, for nodes that need any."""
     state: Mapping[str, Placement]
@@ -73,6 +87,21 @@ class Plan:
     live_bytes: tuple[int, ...]
     """Bytes alive during each node, scratch included."""
     alignment: int
+    stages: tuple[PlacedStage, ...] = ()
+    """In the order in which they run; the nodes of each follow one another in `order`."""
+    least_bytes: int | None = None
+    """No choice of stages gives a smaller arena than this, whatever it costs; None where only these
+    stages were considered."""
+
+    @property
+    def proof(self) -> str:
+        """In words, how good the arena's size is."""
+        rows = f", {sum(len(s.nodes) for s in self.stages)} nodes row by row" if self.stages else ""
+        if self.arena_bytes > self.lower_bound:
+            return f"no plan needs less than {self.lower_bound:,}{rows}"
+        if self.least_bytes is not None and self.arena_bytes > self.least_bytes:
+            rows += f"; slower ones need at least {self.least_bytes:,}"
+        return f"proved minimal{rows}"
 
     @property
     def ram_bytes(self) -> int:

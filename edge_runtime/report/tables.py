@@ -105,14 +105,13 @@ def print_report(data: ReportData, console: Console) -> None:
 def peak_line(data: ReportData) -> str:
     """The peak in one sentence."""
     plan = data.plan
-    bound = "proved minimal" if plan.optimal else f"at least {plan.lower_bound:,} are needed"
     where = f"step {plan.peak.step}, {plan.peak.op} {text.shorten(plan.peak.node, 32)}".rstrip()
     names = (f"{text.shorten(t.name, 32)} ({t.bytes:,})" for t in plan.peak.tensors)
     tensors = ", ".join(names)
     scratch = f", scratch ({plan.peak.scratch_bytes:,})" if plan.peak.scratch_bytes else ""
     return (
-        f"Arena {plan.arena_bytes:,} bytes ({bound}); peak {plan.peak.bytes:,} bytes at {where}:"
-        f" {tensors}{scratch}"
+        f"Arena {plan.arena_bytes:,} bytes ({plan.proof}); peak {plan.peak.bytes:,} bytes"
+        f" at {where}: {tensors}{scratch}"
     )
 
 

@@ -187,6 +187,16 @@ def test_too_little_ram_names_the_peak(run: Run, tmp_path: Path) -> None:
     assert run("export", path, "--board", "host", "--out", tmp_path / "fw").code == 0
 
 
+def test_too_little_ram_allowed(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "big.tflite"
+    api.write_model(big_graph(100), path)
+    command = ("export", path, "--board", "nucleo_l4r5zi", "--out", tmp_path / "fw", "--ram")
+    _refused(run(*command, "60K"), 6, "80,000", "61,440 are allowed", "→")
+    _refused(run(*command, "much"), 5, "much", "32K")
+    assert not (tmp_path / "fw").exists()
+    assert run(*command, "80K").code == 0
+
+
 def test_too_little_flash(run: Run, tmp_path: Path) -> None:
     weights = np.ones((900, 600), np.int8)
     graph = Graph.build(

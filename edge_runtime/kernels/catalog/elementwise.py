@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_runtime.graph import DType
+from edge_runtime.kernels.geometry import element_rows
 from edge_runtime.kernels.kernel import Demand, Site, declare, nothing, over_input
 from edge_runtime.kernels.refusals import int8, int8_axes, never
 from edge_runtime.kernels.struct import (
@@ -43,7 +44,7 @@ def _input_float(site: Site) -> str | None:
 def _over_operands(site: Site) -> Demand:
     shape = site.output.shape
     over = tuple(i for i in (0, 1) if site.inputs[i].shape == shape)
-    return Demand(in_place=over, operands=(0, 1))
+    return Demand(in_place=over, operands=(0, 1), rows=element_rows(site))
 
 
 def _add_struct(site: Site) -> Struct:

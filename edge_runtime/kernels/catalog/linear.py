@@ -33,7 +33,8 @@ def _plane(site: Site) -> str | None:
 
 def _conv_ref(site: Site) -> Demand:
     constants = linear_constants(site, channels_first)
-    return Demand(_depth(site), Sliding.of(site).trailing(), constants)
+    slide = Sliding.of(site)
+    return Demand(_depth(site), slide.trailing(), constants, rows=slide.rows)
 
 
 def _conv_dsp(site: Site) -> Demand:
@@ -41,7 +42,8 @@ def _conv_dsp(site: Site) -> Demand:
     columns = 4 * 4 * -(-depth // 2)
     patch = 0 if site.inputs[0].shape[3] % 4 == 0 else depth
     constants = linear_constants(site, pack_channel_pairs)
-    return Demand(columns + patch, Sliding.of(site).trailing(), constants)
+    slide = Sliding.of(site)
+    return Demand(columns + patch, slide.trailing(), constants, rows=slide.rows)
 
 
 def _depth(site: Site) -> int:
@@ -51,13 +53,22 @@ def _depth(site: Site) -> int:
 
 def _depthwise_ref(site: Site) -> Demand:
     constants = linear_constants(site, channels_last, fold=False)
-    return Demand(4 * site.output.shape[3], (), constants)
+    return Demand(4 * site.output.shape[3], (), constants, rows=Sliding.of(site).rows)
 
 
 def _depthwise_dsp(site: Site) -> Demand:
     sliding = Sliding.of(site)
     over = (0,) if sliding.rows_trail() else ()
-    return Demand(sliding.ring_bytes(), over, linear_constants(site, channels_first))
+    constants = linear_constants(site, channels_first)
+    # Each call sets every channel up, and expands the rows that it shares with the one before.
+    again = max(0, sliding.kernel[0] - sliding.window.stride[0]) * sliding.image[1]
+    return Demand(
+        sliding.ring_bytes(),
+        over,
+        constants,
+        rows=sliding.rows,
+        row_cost=sliding.out_c * (180 + 4 * again),
+    )
 
 
 def _linear_ref(site: Site) -> Demand:

@@ -17,7 +17,8 @@ def _summable(site: Site) -> str | None:
 
 
 def _pool_demand(site: Site) -> Demand:
-    return Demand(in_place=Sliding.of(site).trailing())
+    slide = Sliding.of(site)
+    return Demand(in_place=slide.trailing(), rows=slide.rows)
 
 
 def _struct(site: Site) -> Struct:

@@ -1,0 +1,116 @@
+"""Generating the C of stages: layers that make a few rows a call, and the tables of their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from edge_runtime.export import c_code
+from edge_runtime.graph import Graph, Node
+from edge_runtime.kernels import Choice, Struct
+from edge_runtime.memory import PlacedStage, Plan
+
+READS = 2
+"""ER_STREAM_READS."""
+NONE = "ER_STREAM_NONE"
+
+Address = Callable[[str], str]
+"""The C expression for where a tensor starts."""
+
+
+def row_layer(
+    graph: Graph, node: Node, choice: Choice, index: int, struct: Struct, scratch: str
+) -> str:
+    """The function of a layer that makes some rows: its parameters are narrowed to them."""
+    lines = [f"    {struct.type_name} p = layer_{index};"]
+    if "window" in dict(struct.fields):
+        names = ("in_h", "out_h", "pad_top")
+        lines += [f"    p.window.{name} = rows->{name};" for name in names]
+    else:
+        output = graph.node_output(node)
+        elements = output.elements // output.shape[1]
+        lines.append(f"    p.elements = rows->out_h * {elements}u;")
+    read = [
+        f"(const {_type(graph, name)} *)read[{place}]"
+        for place, name in enumerate(choice.operands(node))
+    ]
+    arguments = ", ".join(["&p", *read, f"({_type(graph, node.output)} *)write", scratch])
+    return "\n".join(
+        [
+            f"MODEL_NOINLINE static void model_layer_{index}(const er_rows *rows,",
+            "    const void *const *read, void *write)",
+            "{",
+            *lines,
+            f"    {choice.kernel.name}({arguments});",
+            "}",
+            "",
+        ]
+    )
+
+
+def stage_tables(
+    graph: Graph,
+    plan: Plan,
+    choices: Mapping[str, Choice],
+    number: int,
+    layers: Mapping[str, int],
+    address: Address,
+) -> str:
+    """The tables of stage `number`, and the function that runs it."""
+    stage = plan.stages[number]
+    nodes = {node.name: node for node in graph.nodes}
+    run = [nodes[name] for name in stage.nodes]
+    makers = {node.output: str(place) for place, node in enumerate(run)}
+    names = list(
+        dict.fromkeys(
+            name for node in run for name in (*choices[node.name].operands(node), node.output)
+        )
+    )
+    tensors = [
+        _tensor(
+            graph, stage, name, (makers.get(name, NONE), *_readers(run, choices, name)), address
+        )
+        for name in names
+    ]
+    rows = [_node(node, choices[node.name], layers[node.name], names) for node in run]
+    state = f"model_arena + {stage.state.offset}"
+    return (
+        f"static const er_stream_tensor stage_{number}_tensors[] = {{\n{''.join(tensors)}}};\n"
+        f"static const er_stream_node stage_{number}_nodes[] = {{\n{''.join(rows)}}};\n\n"
+        f"MODEL_NOINLINE static void model_stage_{number}(void)\n{{\n"
+        f"    const er_stream stage = {{stage_{number}_tensors, stage_{number}_nodes,\n"
+        f"        (er_stream_state *)(void *)({state}), {len(run)}, {stage.step}}};\n"
+        f"    er_stream_run(&stage);\n}}\n"
+    )
+
+
+def _readers(run: Sequence[Node], choices: Mapping[str, Choice], name: str) -> tuple[str, str]:
+    """The first and the last node that reads a tensor; an output may have none."""
+    found = [i for i, node in enumerate(run) if name in choices[node.name].operands(node)]
+    return (str(found[0]), str(found[-1])) if found else ("1", "0")
+
+
+def _tensor(
+    graph: Graph, stage: PlacedStage, name: str, nodes: tuple[str, ...], address: Address
+) -> str:
+    tensor = graph.tensors[name]
+    height = tensor.shape[1]
+    room = stage.rows.get(name, height)
+    whole = int(name not in stage.rows)
+    numbers = (tensor.bytes // height, height, room, *nodes, whole)
+    return f"    {{(uint8_t *)({address(name)}), {', '.join(map(str, numbers))}}},\n"
+
+
+def _node(node: Node, choice: Choice, layer: int, names: list[str]) -> str:
+    window = choice.demand.rows
+    assert window is not None
+    reads = [str(names.index(name)) for name in choice.operands(node)]
+    reads += [NONE] * (READS - len(reads))
+    numbers = (window.kernel, window.stride, window.dilation, window.pad)
+    return (
+        f"    {{model_layer_{layer}, {{{', '.join(reads)}}}, {names.index(node.output)},"
+        f" {', '.join(map(str, numbers))}}},\n"
+    )
+
+
+def _type(graph: Graph, name: str) -> str:
+    return c_code.c_type(graph.tensors[name].dtype.value)
