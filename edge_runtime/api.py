@@ -21,6 +21,7 @@ from edge_runtime.errors import BoardError, DataError, ModelError, ToolchainErro
 if TYPE_CHECKING:
     from edge_runtime.cases import Cases
     from edge_runtime.device.build import Build
+    from edge_runtime.diff import Compared
     from edge_runtime.emulation import Emulation
     from edge_runtime.export.firmware import Options, Origin
     from edge_runtime.export.manifest import Manifest
@@ -257,6 +258,35 @@ def emulate(
     result = emulation.emulate(where, cases, progress=progress)
     record(where, result.measurement)
     return result if graph is None else emulation.compare(graph, cases, result)
+
+
+def diff(
+    graph: Graph,
+    board: str,
+    cases: Cases | Path | str,
+    *,
+    against: Path | str | None = None,
+    port: str | None = None,
+    progress: CountProgress | None = None,
+) -> Compared:
+    """Compare every layer of `graph` on `board` with the reference; see `edge_runtime.diff`.
+
+    `against` is an .npz of expected arrays. With `port` the board there is asked instead of the
+    emulator; it must have been flashed with what `export` makes with `Options(layerwise=True)`.
+    """
+    from edge_runtime import diff as layers
+    from edge_runtime.cases import Cases, load_arrays
+    from edge_runtime.export.firmware import Options
+    from edge_runtime.graph import Kind
+
+    if not isinstance(cases, Cases):
+        inputs = [graph.tensors[name] for name in graph.inputs]
+        cases = Cases.of(inputs, load_arrays(Path(cases)), bool(graph.of_kind(Kind.STATE)))
+    expected = None if against is None else load_arrays(Path(against))
+    with tempfile.TemporaryDirectory() as temporary:
+        options = Options(layerwise=True)
+        folder = export(graph, board, Path(temporary) / "firmware", options=options).folder
+        return layers.diff(graph, folder, cases, against=expected, port=port, progress=progress)
 
 
 def summary(

@@ -155,13 +155,16 @@ def export(
     compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
     keep_dead_channels: KeepDeadChannels = False,
     ram: Ram = None,
+    layerwise: Annotated[
+        bool, typer.Option("--layerwise", help="firmware for `diff` on a board: callable layers")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compile a model to a firmware folder for a board: plain C, project files, and the image."""
     from edge_runtime import api
     from edge_runtime.tables import show, sizes_table
 
-    options, flags = _options(keep_dead_channels, ram)
+    options, flags = _options(keep_dead_channels, ram, layerwise)
     graph = _int8(model, calibration)
     exported = api.export(
         graph,
@@ -223,6 +226,38 @@ def emulate(
         show(told)
         if result.compared:
             typer.echo(f"{result.exact:,} of {result.compared:,} values equal the reference's")
+
+
+@app.command()
+def diff(
+    model: Model,
+    board: BoardOption,
+    cases: Annotated[Path, typer.Option("--input", help=".npz with in0, … (first axis: cases)")],
+    against: Annotated[
+        Path | None,
+        typer.Option(help=".npz with what is expected: out0, …, or arrays named like tensors"),
+    ] = None,
+    port: Annotated[
+        str | None, typer.Option(help="ask the board at this port, instead of the emulator")
+    ] = None,
+    calibration: Calibration = None,
+    as_json: Json = False,
+) -> None:
+    """Find the first layer that makes something else than the reference."""
+    from edge_runtime import api
+
+    graph = _int8(model, calibration)
+    with _bar("diff", as_json) as bar:
+        result = api.diff(graph, board, cases, against=against, port=port, progress=bar)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict()))
+    elif result.difference is None:
+        against_text = f", {result.against} of them recorded" if result.against else ""
+        typer.echo(
+            f"all {result.layers} layers agree on {result.cases} case(s), {result.target}"
+            f"{against_text}"
+        )
+    result.check()
 
 
 @app.command()
@@ -307,15 +342,16 @@ def _exported(
         yield api.export(graph, board, folder, options=options).folder, graph
 
 
-def _options(keep_dead_channels: bool, ram: str | None) -> tuple[Any, str]:
+def _options(keep_dead_channels: bool, ram: str | None, layerwise: bool = False) -> tuple[Any, str]:
     """What the compiler may do, and the flags that say so, for the provenance."""
     from edge_runtime import units
     from edge_runtime.export.firmware import Options
 
     flags = " --keep-dead-channels" if keep_dead_channels else ""
     flags += f" --ram {ram}" if ram else ""
+    flags += " --layerwise" if layerwise else ""
     limit = None if ram is None else units.parse_size(ram)
-    return Options(keep_dead_channels=keep_dead_channels, ram=limit), flags
+    return Options(keep_dead_channels, limit, layerwise), flags
 
 
 def _int8(model: Path, calibration: Path | None) -> Any:

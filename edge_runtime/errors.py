@@ -8,7 +8,8 @@
     ├── BudgetError       RAM, flash or latency does not fit
     ├── ToolchainError    a compiler is missing or refused the code
     ├── EmulationError    the firmware faulted, hung, or touched memory the board does not have
-    └── LinkError         the firmware does not answer, or not as the protocol says
+    ├── LinkError         the firmware does not answer, or not as the protocol says
+    └── DifferenceError   a layer of the firmware makes something else than the reference
 
 Every one says what went wrong and where; `hint` says what to do next. The command line prints both
 and exits with a code of its own for each class; it never shows a traceback for one of these.
@@ -99,3 +100,9 @@ class LinkError(EdgeRuntimeError):
     """The firmware does not answer, or answers what the protocol does not allow."""
 
     exit_code = 9
+
+
+class DifferenceError(EdgeRuntimeError):
+    """A layer of the firmware makes something else than the reference."""
+
+    exit_code = 10

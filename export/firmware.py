@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,9 +20,9 @@ from edge_runtime.export.model_c import Compiled
 from edge_runtime.export.project import project_files
 from edge_runtime.graph import Graph, Kind
 from edge_runtime.graph.dump import dump
-from edge_runtime.kernels import choose
+from edge_runtime.kernels import Choice, choose
 from edge_runtime.kernels import sources as kernel_sources
-from edge_runtime.memory import Plan, plan_by_rows
+from edge_runtime.memory import Plan, plan, plan_by_rows
 from edge_runtime.passes import remove_dead_channels
 
 
@@ -53,11 +53,13 @@ class Options:
 
     `keep_dead_channels` leaves channels in that make no difference to any output. `ram` is how many
     bytes of RAM the model may take: the fastest plan within it is taken. Without it the plan is the
-    smallest of those that are about as fast as can be.
+    smallest of those that are about as fast as can be. `layerwise` lets layers be called one by one
+    from outside, so none run row by row, and no channel is removed.
     """
 
     keep_dead_channels: bool = False
     ram: int | None = None
+    layerwise: bool = False
 
 
 DEFAULTS = Options()
@@ -72,16 +74,24 @@ def compile_graph(graph: Graph, board: Board, options: Options = DEFAULTS) -> Co
     Raises ModelError where a node has no kernel, BudgetError where the model needs more RAM than
     the board has, or than `options` allow.
     """
-    if not options.keep_dead_channels:
+    if not (options.keep_dead_channels or options.layerwise):
         graph = remove_dead_channels(graph)
     choices = choose(graph, board.isas)
-    plan = plan_by_rows(graph, choices, ram=options.ram)
     most = sys.maxsize if board.is_host else board.ram.size
-    if options.ram is None and plan.ram_bytes > most:
-        plan = plan_by_rows(graph, choices, ram=most)
-    if plan.ram_bytes > min(most, options.ram or most):
-        raise BudgetError(_too_much(graph, plan, board, options), hint=_LESS)
-    return Compiled(graph, choices, plan)
+    found = _plan(graph, choices, most, options)
+    if found.ram_bytes > min(most, options.ram or most):
+        raise BudgetError(_too_much(graph, found, board, options), hint=_LESS)
+    return Compiled(graph, choices, found, options.layerwise)
+
+
+def _plan(graph: Graph, choices: Mapping[str, Choice], most: int, options: Options) -> Plan:
+    """The plan that `options` ask for; by rows as much as it takes to fit `most` bytes of RAM."""
+    if options.layerwise:
+        return plan(graph, choices)
+    found = plan_by_rows(graph, choices, ram=options.ram)
+    if options.ram is None and found.ram_bytes > most:
+        return plan_by_rows(graph, choices, ram=most)
+    return found
 
 
 _LESS = "allow more RAM, take a board that has more, or make these tensors smaller"

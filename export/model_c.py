@@ -18,6 +18,8 @@ class Compiled:
     graph: Graph
     choices: dict[str, Choice]
     plan: Plan
+    layerwise: bool = False
+    """Whether layers can be called one by one from outside."""
 
     @property
     def working(self) -> tuple[Node, ...]:
@@ -69,6 +71,8 @@ class Compiled:
             "RAM_BYTES": self.ram_bytes,
         }
         defines = "".join(f"#define MODEL_{name} {value}u\n" for name, value in constants.items())
+        if self.layerwise:
+            defines += _LAYERWISE_HEADER
         return _HEADER.format(license=c_code.LICENSE, provenance=provenance, defines=defines)
 
     def source(self, provenance: str) -> str:
@@ -86,6 +90,7 @@ class Compiled:
             *(self._stage(number) for number in range(len(self.plan.stages))),
             self._invoke(),
             self._interface(),
+            self._layerwise() if self.layerwise else "",
         ]
         return "\n".join(part for part in parts if part)
 
@@ -173,6 +178,11 @@ class Compiled:
         )
         end = f"    MODEL_LAYER_HOOK({len(self.working)}u);\n"
         return f"void model_invoke(void)\n{{\n{lines}{end}}}\n"
+
+    def _layerwise(self) -> str:
+        layers = ", ".join(f"model_layer_{index}" for index in range(len(self.working)))
+        state = "model_state" if self.plan.state_bytes else "NULL"
+        return _LAYERWISE.format(layers=layers, state=state)
 
     def _interface(self) -> str:
         resets = "".join(
@@ -303,6 +313,27 @@ static void fill(uint32_t offset, uint32_t bytes, int value)
     }
 }
 
+"""
+
+_LAYERWISE_HEADER = """\
+
+/* For finding the first layer that goes wrong: memory (0 the arena, 1 the state), and one layer. */
+#define MODEL_LAYERWISE 1
+uint8_t *model_memory(uint32_t area);
+void model_run_layer(uint32_t index);
+"""
+
+_LAYERWISE = """\
+uint8_t *model_memory(uint32_t area)
+{{
+    return area == 0 ? model_arena : {state};
+}}
+
+void model_run_layer(uint32_t index)
+{{
+    static void (*const layers[])(void) = {{{layers}}};
+    layers[index]();
+}}
 """
 
 _PORT = """

@@ -39,6 +39,9 @@ class Request(IntEnum):
     READ = 4
     RESET = 5
     STACK = 6
+    POISON = 7
+    RUN_LAYER = 8
+    PEEK = 9
 
 
 # Bits of CFSR: Armv7-M Architecture Reference Manual, B3.2.15.
@@ -192,12 +195,27 @@ class Link:
 
     def read_output(self, index: int, size: int) -> bytes:
         """All `size` bytes of an output of the model."""
+        return self._read(Request.READ, index, 0, size)
+
+    def poison(self, value: int) -> None:
+        """Fill the arena with one byte. Refused: the firmware's layers cannot be run one by one."""
+        self._ask(Request.POISON, bytes([value]))
+
+    def run_layer(self, index: int) -> None:
+        """Run one layer of the model; Refused: as `poison`."""
+        self._ask(Request.RUN_LAYER, struct.pack("<H", index))
+
+    def peek(self, area: int, offset: int, size: int) -> bytes:
+        """Bytes of the arena (area 0) or of the state (area 1); Refused: as `poison`."""
+        return self._read(Request.PEEK, area, offset, size)
+
+    def _read(self, kind: Request, index: int, start: int, size: int) -> bytes:
         data = b""
         while len(data) < size:
             length = min(_CHUNK, size - len(data))
-            piece = self._ask(Request.READ, struct.pack("<BIH", index, len(data), length))
+            piece = self._ask(kind, struct.pack("<BIH", index, start + len(data), length))
             if len(piece) != length:
-                raise WrongAnswer(f"output {index}: {len(piece)} bytes came, not {length}")
+                raise WrongAnswer(f"{kind.name} {index}: {len(piece)} bytes came, not {length}")
             data += piece
         return data
 
@@ -223,7 +241,7 @@ class Link:
         for attempt in range(self._patience.attempts):
             # After silence a zero ends what the firmware may hold of an earlier, damaged request.
             self._transport.write(b"\0" + request if attempt else request)
-            running = kind is Request.RUN and attempt == 0
+            running = kind in {Request.RUN, Request.RUN_LAYER} and attempt == 0
             wait = self._patience.run if running else self._patience.answer
             answer = self._wait(reader, wait)
             if answer is not None:

@@ -140,6 +140,49 @@ static uint8_t read(exchange *x)
     return LINK_OK;
 }
 
+#ifdef MODEL_LAYERWISE
+/* For comparing layers one by one: see edge_runtime/diff.py. */
+
+static uint8_t poison(exchange *x)
+{
+    if (x->length != 1) {
+        return LINK_BAD_ARGUMENT;
+    }
+    uint8_t *memory = model_memory(0);
+    for (uint32_t i = 0; i < MODEL_ARENA_BYTES; ++i) {
+        memory[i] = x->body[0];
+    }
+    return LINK_OK;
+}
+
+static uint8_t run_layer(exchange *x)
+{
+    if (x->length != 2 || frame_load(x->body, 2) >= MODEL_LAYERS) {
+        return LINK_BAD_ARGUMENT;
+    }
+    model_run_layer(frame_load(x->body, 2));
+    return LINK_OK;
+}
+
+static uint8_t peek(exchange *x)
+{
+    if (x->length != 7 || x->body[0] > 1) {
+        return LINK_BAD_ARGUMENT;
+    }
+    const uint32_t offset = frame_load(x->body + 1, 4), count = frame_load(x->body + 5, 2);
+    if (!lies_within(offset, count, x->body[0] == 0 ? MODEL_ARENA_BYTES : MODEL_STATE_BYTES)) {
+        return LINK_BAD_ARGUMENT;
+    }
+    if (count > DATA_MAX) {
+        return LINK_TOO_LONG;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+        append(x, 1, model_memory(x->body[0])[offset + i]);
+    }
+    return LINK_OK;
+}
+#endif
+
 static uint8_t answer(uint8_t kind, exchange *x)
 {
     switch (kind) {
@@ -157,6 +200,14 @@ static uint8_t answer(uint8_t kind, exchange *x)
     case LINK_STACK:
         append(x, 4, stack_used);
         return LINK_OK;
+#ifdef MODEL_LAYERWISE
+    case LINK_POISON:
+        return poison(x);
+    case LINK_RUN_LAYER:
+        return run_layer(x);
+    case LINK_PEEK:
+        return peek(x);
+#endif
     default:
         return LINK_UNKNOWN_KIND;
     }
@@ -171,7 +222,7 @@ void link_serve(bool clock_reached)
         uint32_t length = frame_receive(request);
         uint8_t kind = request[0];
         uint8_t sequence = request[1];
-        bool repeated = kind == LINK_RUN && last_kind == kind && last_sequence == sequence;
+        bool repeated = (kind == LINK_RUN || kind == LINK_RUN_LAYER) && last_kind == kind && last_sequence == sequence;
         exchange x = {request + FRAME_HEAD, length - FRAME_HEAD, reply + FRAME_HEAD + 1, 0};
         reply[0] = (uint8_t)(kind | ANSWER);
         reply[1] = sequence;

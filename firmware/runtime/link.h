@@ -16,6 +16,12 @@
  *     0x05 RESET    clears the model's state
  *     0x06 STACK    -> u32 most bytes of stack that the last RUN used
  *
+ * Firmware whose model was exported with its layers callable one by one also knows
+ *
+ *     0x07 POISON    u8 value: fills the arena
+ *     0x08 RUN_LAYER u16 layer: runs it; repeated as RUN is
+ *     0x09 PEEK      u8 area (0 arena, 1 state), u32 offset, u16 length -> data
+ *
  * After a fault the firmware sends once, unasked, kind 0xFF, sequence 0, status 4 and twelve words:
  * r0 to r3, r12, lr, pc, xpsr as stacked, CFSR, HFSR, MMFAR, BFAR (the last four 0 on Armv6-M,
  * which has none). It then stands still.
@@ -29,6 +35,7 @@
 #define LINK_PROTOCOL 1u
 
 enum { LINK_IDENTIFY = 1, LINK_WRITE, LINK_RUN, LINK_READ, LINK_RESET, LINK_STACK };
+enum { LINK_POISON = 7, LINK_RUN_LAYER, LINK_PEEK };
 enum { LINK_OK, LINK_UNKNOWN_KIND, LINK_BAD_ARGUMENT, LINK_TOO_LONG, LINK_FAULT, LINK_STACK_OVERFLOW };
 
 /* Answers the host for ever. */
