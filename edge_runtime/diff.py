@@ -24,7 +24,7 @@ from edge_runtime.device.serial_port import SerialPort
 from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.errors import DataError, DifferenceError
 from edge_runtime.export.manifest import Manifest
-from edge_runtime.graph import Array, DType, Graph, Tensor
+from edge_runtime.graph import Array, DType, Graph, Node, Tensor
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.progress import CountProgress
 
@@ -156,11 +156,7 @@ def _first(
         interpreter.reset()
         target.reset()
         for step, arrays in enumerate(steps):
-            made: dict[str, Array] = {}
-            interpreter.run(
-                dict(zip(graph.inputs, arrays, strict=True)),
-                lambda node, value, made=made: made.update({node.output: value}),
-            )
+            made = _reference(interpreter, dict(zip(graph.inputs, arrays, strict=True)))
             made |= {name: values[case, step] for name, values in expected.items()}
             target.start([array.tobytes() for array in arrays], POISON)
             found = _first_layer(graph, manifest, target, made)
@@ -169,6 +165,17 @@ def _first(
         if progress is not None:
             progress(case + 1, cases.count)
     return None
+
+
+def _reference(interpreter: Interpreter, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """What every node makes of `inputs`, by tensor."""
+    made: dict[str, Array] = {}
+
+    def keep(node: Node, value: Array) -> None:
+        made[node.output] = value
+
+    interpreter.run(inputs, keep)
+    return made
 
 
 def _first_layer(
