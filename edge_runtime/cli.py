@@ -49,6 +49,10 @@ Ram = Annotated[
     typer.Option(help="RAM for the model, such as 40K: the fastest plan within it is taken"),
 ]
 
+InputRows = Annotated[
+    bool, typer.Option("--input-rows", help="the model takes one row of its input image a call")
+]
+
 
 def main() -> None:
     """Entry point: run a command, and turn errors into a message and an exit code."""
@@ -155,6 +159,7 @@ def export(
     compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
     keep_dead_channels: KeepDeadChannels = False,
     ram: Ram = None,
+    input_rows: InputRows = False,
     layerwise: Annotated[
         bool, typer.Option("--layerwise", help="firmware for `diff` on a board: callable layers")
     ] = False,
@@ -164,7 +169,7 @@ def export(
     from edge_runtime import api
     from edge_runtime.tables import show, sizes_table
 
-    options, flags = _options(keep_dead_channels, ram, layerwise)
+    options, flags = _options(keep_dead_channels, ram, input_rows, layerwise)
     graph = _int8(model, calibration)
     exported = api.export(
         graph,
@@ -207,6 +212,7 @@ def emulate(
     calibration: Calibration = None,
     keep_dead_channels: KeepDeadChannels = False,
     ram: Ram = None,
+    input_rows: InputRows = False,
     as_json: Json = False,
 ) -> None:
     """Run the firmware image on an emulated core: outputs, instructions and estimated cycles."""
@@ -214,7 +220,7 @@ def emulate(
     from edge_runtime.cases import save_arrays
     from edge_runtime.tables import show
 
-    options, _ = _options(keep_dead_channels, ram)
+    options, _ = _options(keep_dead_channels, ram, input_rows)
     exported = _exported(model, board, calibration, options)
     with exported as (folder, graph), _bar("emulate", as_json) as bar:
         result = api.emulate(folder, cases, board=board, graph=graph, progress=bar)
@@ -342,16 +348,19 @@ def _exported(
         yield api.export(graph, board, folder, options=options).folder, graph
 
 
-def _options(keep_dead_channels: bool, ram: str | None, layerwise: bool = False) -> tuple[Any, str]:
+def _options(
+    keep_dead_channels: bool, ram: str | None, input_rows: bool, layerwise: bool = False
+) -> tuple[Any, str]:
     """What the compiler may do, and the flags that say so, for the provenance."""
     from edge_runtime import units
     from edge_runtime.export.firmware import Options
 
     flags = " --keep-dead-channels" if keep_dead_channels else ""
     flags += f" --ram {ram}" if ram else ""
+    flags += " --input-rows" if input_rows else ""
     flags += " --layerwise" if layerwise else ""
     limit = None if ram is None else units.parse_size(ram)
-    return Options(keep_dead_channels, limit, layerwise), flags
+    return Options(keep_dead_channels, limit, layerwise, input_rows), flags
 
 
 def _int8(model: Path, calibration: Path | None) -> Any:

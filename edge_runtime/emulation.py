@@ -85,7 +85,7 @@ def reference(graph: Graph, cases: Cases) -> dict[str, Array]:
 
 class _Runner(Protocol):
     def reset(self) -> None: ...
-    def run(self, inputs: list[bytes], /) -> list[bytes]: ...
+    def run(self, inputs: list[bytes], calls: int, /) -> list[bytes]: ...
 
 
 def _run_all(
@@ -94,7 +94,7 @@ def _run_all(
     outputs = [port.tensor() for port in manifest.outputs]
 
     def step(arrays: list[Array]) -> list[Array]:
-        made = runner.run([array.tobytes() for array in arrays])
+        made = runner.run([array.tobytes() for array in arrays], manifest.input_rows or 1)
         return [
             np.frombuffer(raw, tensor.dtype.numpy).reshape(tensor.shape)
             for raw, tensor in zip(made, outputs, strict=True)
@@ -129,7 +129,8 @@ def _on_core(
 ) -> Emulation:
     with UnicornTarget(built.elf, board) as target:
         target.reset()
-        target.run([array.tobytes() for array in next(iter(cases))[0]])
+        first = [array.tobytes() for array in next(iter(cases))[0]]
+        target.run(first, manifest.input_rows or 1)
         profile, stack = target.profile(), target.stack_bytes()
         outputs = _run_all(target, manifest, cases, progress)
         stack = max(stack, target.stack_bytes())

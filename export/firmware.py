@@ -54,12 +54,14 @@ class Options:
     `keep_dead_channels` leaves channels in that make no difference to any output. `ram` is how many
     bytes of RAM the model may take: the fastest plan within it is taken. Without it the plan is the
     smallest of those that are about as fast as can be. `layerwise` lets layers be called one by one
-    from outside, so none run row by row, and no channel is removed.
+    from outside, so none run row by row, and no channel is removed. With `input_rows` the caller
+    gives one row of the input image a call, and only some rows are kept.
     """
 
     keep_dead_channels: bool = False
     ram: int | None = None
     layerwise: bool = False
+    input_rows: bool = False
 
 
 DEFAULTS = Options()
@@ -88,9 +90,10 @@ def _plan(graph: Graph, choices: Mapping[str, Choice], most: int, options: Optio
     """The plan that `options` ask for; by rows as much as it takes to fit `most` bytes of RAM."""
     if options.layerwise:
         return plan(graph, choices)
-    found = plan_by_rows(graph, choices, ram=options.ram)
+    fed = options.input_rows
+    found = plan_by_rows(graph, choices, ram=options.ram, fed=fed)
     if options.ram is None and found.ram_bytes > most:
-        return plan_by_rows(graph, choices, ram=most)
+        return plan_by_rows(graph, choices, ram=most, fed=fed)
     return found
 
 
@@ -160,6 +163,7 @@ def _manifest(compiled: Compiled, board: Board, origin: Origin) -> Manifest:
         outputs=tuple(Port.of(graph.tensors[name]) for name in graph.outputs),
         layers=tuple(_layers(compiled)),
         weights_bytes=compiled.weights_bytes,
+        input_rows=compiled.input_rows,
         plan=compiled.plan,
     )
 

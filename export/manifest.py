@@ -78,6 +78,8 @@ class Manifest:
     outputs: tuple[Port, ...]
     layers: tuple[Layer, ...]
     weights_bytes: int
+    input_rows: int
+    """In how many rows the only input comes, one a call; 0 where inputs come as a whole."""
     plan: Plan
     format: int = FORMAT
 

@@ -71,6 +71,8 @@ class Compiled:
             "RAM_BYTES": self.ram_bytes,
         }
         defines = "".join(f"#define MODEL_{name} {value}u\n" for name, value in constants.items())
+        if self.input_rows:
+            defines += _ROWS_HEADER.format(rows=self.input_rows)
         if self.layerwise:
             defines += _LAYERWISE_HEADER
         return _HEADER.format(license=c_code.LICENSE, provenance=provenance, defines=defines)
@@ -163,8 +165,10 @@ class Compiled:
 
     def _invoke(self) -> str:
         """Calls of the layers and stages; the hook of a stage is that of its first layer."""
+        fed = next((stage for stage in self.plan.stages if stage.fed), None)
         first = {stage.nodes[0]: number for number, stage in enumerate(self.plan.stages)}
         inside = {name for stage in self.plan.stages for name in stage.nodes[1:]}
+        inside |= set(fed.nodes[:1] if fed else ())
         calls = [
             (
                 index,
@@ -177,29 +181,51 @@ class Compiled:
             f"    MODEL_LAYER_HOOK({index}u);\n    {function}();\n" for index, function in calls
         )
         end = f"    MODEL_LAYER_HOOK({len(self.working)}u);\n"
-        return f"void model_invoke(void)\n{{\n{lines}{end}}}\n"
+        if fed is None:
+            return f"void model_invoke(void)\n{{\n{lines}{end}}}\n"
+        return _INVOKE_BY_ROWS.format(stage=self.plan.stages.index(fed), calls=lines + end)
 
     def _layerwise(self) -> str:
         layers = ", ".join(f"model_layer_{index}" for index in range(len(self.working)))
         state = "model_state" if self.plan.state_bytes else "NULL"
         return _LAYERWISE.format(layers=layers, state=state)
 
+    @property
+    def input_rows(self) -> int:
+        """In how many rows the input comes, one a call; 0 where it comes as a whole."""
+        fed = [stage.fed for stage in self.plan.stages if stage.fed]
+        return self.graph.tensors[fed[0]].shape[1] if fed else 0
+
+    def _port(self, name: str) -> str:
+        """Where an input is to be written, or an output is."""
+        fed = [number for number, stage in enumerate(self.plan.stages) if stage.fed == name]
+        return f"er_stream_slot(&stage_{fed[0]})" if fed else self._address(name, {})
+
+    def _port_bytes(self, tensor: Tensor) -> int:
+        fed = any(stage.fed == tensor.name for stage in self.plan.stages)
+        return tensor.bytes // tensor.shape[1] if fed else tensor.bytes
+
     def _interface(self) -> str:
         resets = "".join(
+            f"    er_stream_start(&stage_{number});\n"
+            for number, stage in enumerate(self.plan.stages)
+            if stage.fed
+        )
+        resets += "".join(
             f"    fill({place.offset}u, {place.bytes}u, {_zero(self.graph.tensors[name])});\n"
             for name, place in self.plan.state.items()
         )
-        fill = _FILL if resets else ""
+        fill = _FILL if self.plan.state else ""
         ports = "".join(
             _PORT.format(
                 qualifier=qualifier,
                 side=side,
                 cases="".join(
-                    f"    case {i}u:\n        return {self._address(tensor.name, {})};\n"
+                    f"    case {i}u:\n        return {self._port(tensor.name)};\n"
                     for i, tensor in enumerate(tensors)
                 ),
                 sizes="".join(
-                    f"    case {i}u:\n        return {tensor.bytes}u;\n"
+                    f"    case {i}u:\n        return {self._port_bytes(tensor)}u;\n"
                     for i, tensor in enumerate(tensors)
                 ),
             )
@@ -284,9 +310,11 @@ _PREAMBLE = """\
 #if defined(__GNUC__)
 #define MODEL_NOINLINE __attribute__((noinline))
 #define MODEL_ALIGNED __attribute__((aligned(8)))
+#define MODEL_WORD_ALIGNED __attribute__((aligned(4))) /* so that it follows the arena closely */
 #else
 #define MODEL_NOINLINE
 #define MODEL_ALIGNED
+#define MODEL_WORD_ALIGNED
 #endif
 
 /* Called with each layer's index before it runs, and with MODEL_LAYERS after the last. */
@@ -301,7 +329,7 @@ typedef char model_arena_is_as_planned[sizeof model_arena == MODEL_ARENA_BYTES ?
 """
 
 _STATE = """\
-MODEL_ALIGNED static uint8_t model_state[MODEL_STATE_BYTES];
+MODEL_WORD_ALIGNED static uint8_t model_state[MODEL_STATE_BYTES];
 typedef char model_state_is_as_planned[sizeof model_state == MODEL_STATE_BYTES ? 1 : -1];
 """
 
@@ -313,6 +341,24 @@ static void fill(uint32_t offset, uint32_t bytes, int value)
     }
 }
 
+"""
+
+_ROWS_HEADER = """\
+
+/* The input comes row by row: model_input(0) is where the next row of the image is to be written,
+ * of model_input_bytes(0) bytes, and model_invoke takes it in. After so many calls the outputs are
+ * those of the image; they are valid until model_input is called again. */
+#define MODEL_INPUT_ROWS {rows}u
+"""
+
+_INVOKE_BY_ROWS = """\
+void model_invoke(void)
+{{
+    MODEL_LAYER_HOOK(0u);
+    if (er_stream_feed(&stage_{stage}) < MODEL_INPUT_ROWS) {{
+        return;
+    }}
+{calls}}}
 """
 
 _LAYERWISE_HEADER = """\

@@ -55,37 +55,44 @@ def stage_tables(
     layers: Mapping[str, int],
     address: Address,
 ) -> str:
-    """The tables of stage `number`, and the function that runs it."""
+    """The tables of stage `number`, and the function that runs it where it is not fed by rows."""
     stage = plan.stages[number]
     nodes = {node.name: node for node in graph.nodes}
     run = [nodes[name] for name in stage.nodes]
-    makers = {node.output: str(place) for place, node in enumerate(run)}
-    names = list(
-        dict.fromkeys(
-            name for node in run for name in (*choices[node.name].operands(node), node.output)
-        )
-    )
+    fed = [stage.fed] if stage.fed else []
+    reads = [(), *((choices[n.name].operands(n)) for n in run)][1 - len(fed) :]
+    writes = [*fed, *(node.output for node in run)]
+    both = zip(reads, writes, strict=True)
+    names = list(dict.fromkeys(name for read, made in both for name in (*read, made)))
     tensors = [
-        _tensor(
-            graph, stage, name, (makers.get(name, NONE), *_readers(run, choices, name)), address
-        )
+        _tensor(graph, stage, name, (_maker(writes, name), *_readers(reads, name)), address)
         for name in names
     ]
-    rows = [_node(node, choices[node.name], layers[node.name], names) for node in run]
-    state = f"model_arena + {stage.state.offset}"
+    rows = [f"    {{NULL, {{{NONE}, {NONE}}}, {names.index(name)}, 1, 1, 1, 0}},\n" for name in fed]
+    rows += [_node(node, choices[node.name], layers[node.name], names) for node in run]
+    state = f"{'model_state' if stage.fed else 'model_arena'} + {stage.state.offset}"
+    stage_name = f"stage_{number}"
+    text = (
+        f"static const er_stream_tensor {stage_name}_tensors[] = {{\n{''.join(tensors)}}};\n"
+        f"static const er_stream_node {stage_name}_nodes[] = {{\n{''.join(rows)}}};\n"
+        f"static const er_stream {stage_name} = {{{stage_name}_tensors, {stage_name}_nodes,\n"
+        f"    (er_stream_state *)(void *)({state}), {len(writes)}, {stage.step}}};\n"
+    )
+    if stage.fed:
+        return text
     return (
-        f"static const er_stream_tensor stage_{number}_tensors[] = {{\n{''.join(tensors)}}};\n"
-        f"static const er_stream_node stage_{number}_nodes[] = {{\n{''.join(rows)}}};\n\n"
-        f"MODEL_NOINLINE static void model_stage_{number}(void)\n{{\n"
-        f"    const er_stream stage = {{stage_{number}_tensors, stage_{number}_nodes,\n"
-        f"        (er_stream_state *)(void *)({state}), {len(run)}, {stage.step}}};\n"
-        f"    er_stream_run(&stage);\n}}\n"
+        f"{text}\nMODEL_NOINLINE static void model_{stage_name}(void)\n{{\n"
+        f"    er_stream_run(&{stage_name});\n}}\n"
     )
 
 
-def _readers(run: Sequence[Node], choices: Mapping[str, Choice], name: str) -> tuple[str, str]:
+def _maker(writes: Sequence[str], name: str) -> str:
+    return str(writes.index(name)) if name in writes else NONE
+
+
+def _readers(reads: Sequence[tuple[str, ...]], name: str) -> tuple[str, str]:
     """The first and the last node that reads a tensor; an output may have none."""
-    found = [i for i, node in enumerate(run) if name in choices[node.name].operands(node)]
+    found = [index for index, operands in enumerate(reads) if name in operands]
     return (str(found[0]), str(found[-1])) if found else ("1", "0")
 
 

@@ -61,14 +61,19 @@ class HostModel:
         """Clear the model's state."""
         self._model.model_reset()
 
-    def run(self, inputs: Sequence[bytes]) -> list[bytes]:
-        """One inference: the bytes of every output. DataError: a wrong number or size of inputs."""
-        sizes = tuple(map(len, inputs))
+    def run(self, inputs: Sequence[bytes], calls: int = 1) -> list[bytes]:
+        """One inference: the bytes of every output. DataError: a wrong number or size of inputs.
+
+        Where the model takes its input by rows, `calls` is how many there are.
+        """
+        sizes = tuple(len(data) // calls for data in inputs)
         if sizes != self.input_bytes:
             raise DataError(f"inputs of {sizes} bytes; the model takes {self.input_bytes}")
-        for index, data in enumerate(inputs):
-            ctypes.memmove(self._model.model_input(index), data, len(data))
-        self._model.model_invoke()
+        for call in range(calls):
+            for index, (data, size) in enumerate(zip(inputs, sizes, strict=True)):
+                part = data[call * size : (call + 1) * size]
+                ctypes.memmove(self._model.model_input(index), part, size)
+            self._model.model_invoke()
         return [
             ctypes.string_at(self._model.model_output(index), size)
             for index, size in enumerate(self.output_bytes)

@@ -95,7 +95,7 @@ class Image:
     @property
     def between(self) -> tuple[Function, ...]:
         """What runs between the layers: the model's own function, and what runs stages by rows."""
-        names = ("model_invoke", "er_stream_run")
+        names = ("model_invoke", "er_stream_run", "er_stream_feed")
         stages = [f for f in self.functions if f.name.startswith("model_stage_") or f.name in names]
         return tuple(stages) or (self.function("model_invoke"),)
 

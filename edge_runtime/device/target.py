@@ -80,23 +80,26 @@ class Target(ABC):
         """Put the model's state back to its start."""
         self.link.reset()
 
-    def run(self, inputs: Sequence[bytes]) -> list[bytes]:
+    def run(self, inputs: Sequence[bytes], calls: int = 1) -> list[bytes]:
         """One inference: the bytes of every input in, the bytes of every output out.
+
+        Where the model takes its input by rows, `calls` is how many there are.
 
         Raises:
             DataError: the inputs are not those of the model.
             EmulationError: the firmware faulted or hung.
         """
         identity = self.identify()
-        sizes = [len(data) for data in inputs]
+        sizes = [len(data) // calls for data in inputs]
         if sizes != list(identity.inputs):
             raise DataError(
                 f"the inputs have {sizes} bytes, the firmware takes {list(identity.inputs)}"
             )
-        for index, data in enumerate(inputs):
-            self.link.write_input(index, data)
         self.counter.clear()
-        self._invoke()
+        for call in range(calls):
+            for index, (data, size) in enumerate(zip(inputs, sizes, strict=True)):
+                self.link.write_input(index, data[call * size : (call + 1) * size])
+            self._invoke()
         self._ran = True
         return [self.link.read_output(i, size) for i, size in enumerate(identity.outputs)]
 

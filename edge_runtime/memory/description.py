@@ -31,8 +31,9 @@ class Description:
         nodes = [node for job in jobs for node in job.nodes]
         placements = self._placements(jobs, layout, packing)
         scratch = self._scratch(layout, packing)
-        placed = self._place_stages(layout, packing, placements, scratch)
         state, state_bytes = self._state(len(nodes))
+        placed = self._place_stages(layout, packing, placements, scratch, state_bytes)
+        state_bytes += sum(stage.state.bytes for stage in placed if stage.fed)
         loads = load(layout.blocks)
         return Plan(
             order=tuple(node.name for node in nodes),
@@ -105,8 +106,12 @@ class Description:
         packing: Packing,
         placements: dict[str, Placement],
         scratch: dict[str, Placement],
+        state_bytes: int,
     ) -> tuple[PlacedStage, ...]:
-        """The stages in the order they run; their inner tensors go into `placements`."""
+        """The stages in the order they run; their inner tensors go into `placements`.
+
+        What a fed stage keeps goes behind the `state_bytes` of state tensors.
+        """
         stages = {stage.nodes[0]: stage for stage in self.stages}
         placed = []
         for job, block, first, last in self._blocks(layout):
@@ -117,8 +122,11 @@ class Description:
             for name, rows in stage.held.items():
                 size = rows * stage.tensors[name].row_bytes
                 placements[name] = Placement(base + stage.offsets[name], size, first, last)
-            state = Placement(base + stage.state, stage.bytes - stage.state, first, last)
-            placed.append(PlacedStage(stage.nodes, stage.step, MappingProxyType(stage.held), state))
+            fed = next((op.writes for op in stage.ops if not op.node), "")
+            offset = state_bytes if fed else base + stage.state
+            state = Placement(offset, stage.state_bytes, first, last)
+            held = MappingProxyType(stage.held)
+            placed.append(PlacedStage(stage.nodes, stage.step, held, state, fed))
         return tuple(placed)
 
     def _aliases(self, layout: Layout) -> dict[str, str]:

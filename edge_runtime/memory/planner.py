@@ -20,6 +20,8 @@ EFFORT = 1_000_000
 """Of order and offset search together, after which the best plan found is taken: a second or so."""
 MOST_EXTRA = 0.02
 """The share of all work that running row by row may cost where no RAM is named."""
+MOST_EXTRA_FED = 0.10
+"""The same where the input comes row by row: who goes to that trouble is short of memory."""
 MOST_TRIED = 4
 """Cuts whose offsets are searched before the best so far is taken."""
 
@@ -51,17 +53,20 @@ def plan_by_rows(
     choices: Mapping[str, Choice],
     *,
     ram: int | None = None,
+    fed: bool = False,
     alignment: int = ALIGNMENT,
     effort: int = EFFORT,
 ) -> Plan:
     """The plan of `graph` with some nodes running row by row.
 
     With `ram`, in bytes, the plan that costs the fewest instructions within it, or the smallest
-    where none is; without, the smallest that costs at most MOST_EXTRA of all instructions.
+    where none is; without, the smallest that costs at most MOST_EXTRA of all instructions more.
+    With `fed` the only input comes row by row, and is never there as a whole; DataError: it cannot.
     """
-    found, floor = cuts(graph, choices, alignment)
+    found, floor = cuts(graph, choices, alignment, fed=fed)
     plans: list[Plan] = []
-    for cut in _preferred(found, ram, MOST_EXTRA * work(graph)):
+    extra = (MOST_EXTRA_FED if fed else MOST_EXTRA) * work(graph)
+    for cut in _preferred(found, ram, extra):
         made = plan(graph, choices, stages=cut.stages, alignment=alignment, effort=effort)
         plans.append(replace(made, least_bytes=min(floor, made.lower_bound)))
         if made.arena_bytes <= cut.peak and (ram is None or made.ram_bytes <= ram):
@@ -72,7 +77,7 @@ def plan_by_rows(
 def _preferred(found: Sequence[Cut], ram: int | None, extra: float) -> Sequence[Cut]:
     """The cuts in the order in which they are to be tried; in `found` the smallest is first."""
     if ram is None:
-        return [cut for cut in found if cut.extra <= extra][:MOST_TRIED]
+        return [cut for cut in found if cut.extra <= max(extra, found[-1].extra)][:MOST_TRIED]
     fitting = [cut for cut in reversed(found) if cut.peak <= ram]
     return [*fitting[: MOST_TRIED - 1], found[0]]
 

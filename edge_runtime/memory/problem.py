@@ -108,7 +108,7 @@ class _Builder:
         self.stages = {stage.nodes[0]: stage for stage in stages}
         self.inside = {name for stage in stages for name in stage.held}
         outputs = (name for node in graph.nodes for name in node.outputs)
-        made = (*graph.inputs, *(name for name in outputs if name not in self.inside))
+        made = [name for name in (*graph.inputs, *outputs) if name not in self.inside]
         own = dict.fromkeys(self.roots[name] for name in made)
         arena = (name for name in own if graph.tensors[name].kind is Kind.ACTIVATION)
         self.numbers = {name: number for number, name in enumerate(arena)}

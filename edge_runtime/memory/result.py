@@ -54,7 +54,9 @@ class PlacedStage:
     rows: Mapping[str, int]
     """Tensors made and read inside, and how many of their rows have a place."""
     state: Placement
-    """What the stage itself keeps while it runs."""
+    """What the stage keeps of its own while it runs: in the arena, in the state area if fed."""
+    fed: str = ""
+    """The model input whose rows come one by one, if any; it is among `rows`."""
 
 
 @dataclass(frozen=True)

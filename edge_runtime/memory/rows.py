@@ -15,7 +15,11 @@ from edge_runtime.kernels.kernel import RowWindow
 
 @dataclass(frozen=True)
 class RowOp:
-    """One node of a stage: what it reads by rows, and what it writes."""
+    """One node of a stage: what it reads by rows, and what it writes.
+
+    One without a name and without anything to read stands for the caller, who gives the rows of an
+    input one by one.
+    """
 
     node: str
     reads: tuple[str, ...]
@@ -82,7 +86,7 @@ class _Run:
     def _advance(self, index: int) -> None:
         """Make the next rows of one node, having made all that it reads."""
         op = self.ops[index]
-        end = min(self.done[index] + self.step, self.rows[index])
+        end = min(self.done[index] + (self.step if op.reads else 1), self.rows[index])
         for name in op.reads:
             maker = self.maker.get(name)
             needed = op.window.end(end, self.tensors[name].rows)

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from edge_runtime.errors import DataError
 from edge_runtime.graph import Graph, Kind, Node
-from edge_runtime.kernels.kernel import Choice
+from edge_runtime.kernels.kernel import Choice, RowWindow
 from edge_runtime.memory.rows import RowOp, RowTensor, run_rows
 from edge_runtime.memory.views import roots_of
 from edge_runtime.ops import DepthwiseConv2D
@@ -44,7 +45,9 @@ class Stage:
     scratch: int
     """Where in the block the kernels' scratch is."""
     state: int
-    """Where in the block what the stage itself keeps is."""
+    """Where in the block what the stage itself keeps is; behind it where the input is fed, as that
+    must outlive the block."""
+    state_bytes: int
     bytes: int
     """Size of the block."""
     over: frozenset[tuple[str, str]]
@@ -55,7 +58,7 @@ class Stage:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes by name, in order."""
-        return tuple(op.node for op in self.ops)
+        return tuple(op.node for op in self.ops if op.node)
 
 
 def work(graph: Graph) -> float:
@@ -79,24 +82,49 @@ class Cut:
     stages: tuple[Stage, ...]
 
 
-def cuts(graph: Graph, choices: Mapping[str, Choice], alignment: int) -> tuple[list[Cut], int]:
+def cuts(
+    graph: Graph, choices: Mapping[str, Choice], alignment: int, *, fed: bool = False
+) -> tuple[list[Cut], int]:
     """The ways worth considering, the smallest peak first, and a bound that no way goes below.
 
     Each is better than all before it in extra instructions; the last has no stages. Peaks are those
-    of the graph's own order of nodes; the bound holds for any order.
+    of the graph's own order of nodes; the bound holds for any order. With `fed` the only input
+    comes row by row: the first stage keeps some of them, and there is no way without one.
+    DataError: no stage can take the input so.
     """
-    return _Cutter(graph, choices, alignment).run()
+    if fed:
+        _check_fed(graph)
+    found, bound = _Cutter(graph, choices, alignment, fed).run()
+    if not found:
+        raise DataError(
+            f"{graph.name} cannot take its input row by row: what reads it needs all of it at once",
+            hint="export it without --input-rows",
+        )
+    return found, bound
+
+
+def _check_fed(graph: Graph) -> None:
+    shape = graph.tensors[graph.inputs[0]].shape
+    if len(graph.inputs) != 1 or len(shape) != 4 or shape[0] != 1 or graph.of_kind(Kind.STATE):
+        raise DataError(
+            f"{graph.name} cannot take its input row by row: it must have one input, an image, and"
+            " no state",
+            hint="export it without --input-rows",
+        )
 
 
 class _Cutter:
-    def __init__(self, graph: Graph, choices: Mapping[str, Choice], alignment: int) -> None:
+    def __init__(
+        self, graph: Graph, choices: Mapping[str, Choice], alignment: int, fed: bool
+    ) -> None:
         self.graph, self.choices, self.alignment = graph, choices, alignment
+        self.fed = frozenset(graph.inputs if fed else ())
         self.roots = roots_of(graph)
         self.nodes = graph.nodes
         self.bytes = {
             tensor.name: self.aligned(tensor.bytes)
             for tensor in graph.of_kind(Kind.ACTIVATION)
-            if self.roots[tensor.name] == tensor.name
+            if self.roots[tensor.name] == tensor.name and tensor.name not in self.fed
         }
         self.held = {self.roots[name] for name in graph.outputs}
         self.last = self._last_reads()
@@ -123,7 +151,7 @@ class _Cutter:
         return fronts[-1], floors[-1]
 
     def _plain(self) -> int:
-        """The peak without stages."""
+        """The peak without stages; a rough one where the input is fed, as there must be one."""
         single = (self._single(index)[0] for index in range(len(self.nodes)))
         return max([self._inputs(), *single])
 
@@ -132,19 +160,23 @@ class _Cutter:
 
         Of stages that cannot lower the peak only the least bytes are given.
         """
-        yield (end - 1, *self._single(end - 1), None)
-        for start in range(end - 2, max(-1, end - 1 - LONGEST), -1):
+        if self.fed.isdisjoint(self.nodes[end - 1].inputs):
+            yield (end - 1, *self._single(end - 1), None)
+        shortest = 1 if self.fed and end == 1 else 2
+        for start in range(end - shortest, max(-1, end - 1 - LONGEST), -1):
             if not self.rowwise[start] or not self.rowwise[end - 1]:
                 return
             outer = self._outer(start, end)
             if outer is None:
                 continue
             reads, writes = outer
+            if start and not all(self.fed.isdisjoint(n.inputs) for n in self.nodes[start:end]):
+                continue
             passing = sum(self.bytes[name] for name in self._alive(start) - set(reads))
             touched = sum(self.bytes[name] for name in (*reads, *writes))
             most = max((self.bytes[name] for name in reads), default=0)
             least = touched - min(most, self.bytes[writes[0]])
-            if passing + least >= plain:
+            if passing + least >= plain and not (self.fed and start == 0):
                 yield start, plain, least, None
                 continue
             for step in STEPS:
@@ -171,7 +203,7 @@ class _Cutter:
         return alive + needs, read + needs
 
     def _inputs(self) -> int:
-        return sum(self.bytes[name] for name in self.graph.inputs)
+        return sum(self.bytes[name] for name in self.graph.inputs if name in self.bytes)
 
     def _last_reads(self) -> dict[str, int]:
         """The index behind the last reader of each root in the arena; outputs' is past the end."""
@@ -228,7 +260,8 @@ class _Cutter:
             operands = self.choices[node.name].operands(node)
             if position and made.isdisjoint(operands):
                 return None
-            reads |= {self.roots[name]: None for name in operands if name not in made}
+            outside = (n for n in operands if n not in made and n not in self.fed)
+            reads |= {self.roots[name]: None for name in outside}
         inside = dict.fromkeys(made, 0)
         for index, node in enumerate(self.nodes):
             for name in node.inputs:
@@ -240,7 +273,11 @@ class _Cutter:
 
     def _stage(self, start: int, end: int, writes: Sequence[str], step: int) -> Stage:
         run = self.nodes[start:end]
-        ops = tuple(self._op(node) for node in run)
+        fed = sorted(self.fed) if start == 0 else []
+        ops = (
+            *(RowOp("", (), name, RowWindow()) for name in fed),
+            *(self._op(node) for node in run),
+        )
         made = {op.writes for op in ops}
         names = dict.fromkeys(name for op in ops for name in (*op.reads, op.writes))
         tensors = {}
@@ -255,6 +292,7 @@ class _Cutter:
             place += self.aligned(rows * tensors[name].row_bytes)
         demands = [self.choices[node.name].demand for node in run]
         scratch = place + self.aligned(max(demand.scratch_bytes for demand in demands))
+        state_bytes = self.aligned(STATE_BYTES * len(ops))
         extra = sum(
             result.calls[node.name] * (CALL + demand.row_cost)
             for node, demand in zip(run, demands, strict=True)
@@ -267,7 +305,8 @@ class _Cutter:
             offsets,
             scratch=place,
             state=scratch,
-            bytes=scratch + self.aligned(STATE_BYTES * len(ops)),
+            state_bytes=state_bytes,
+            bytes=scratch if fed else scratch + state_bytes,
             over=frozenset(pair for pair, behind in result.behind.items() if behind),
             extra=extra + int(MOVED * result.moved_bytes),
         )

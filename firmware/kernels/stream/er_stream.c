@@ -59,7 +59,7 @@ static uint8_t *room_for(const er_stream *s, uint32_t tensor, uint32_t before, u
     const er_stream_tensor *t = &s->tensors[tensor];
     er_stream_state *state = &s->state[t->maker];
     if (end - state->first > t->room) {
-        const uint32_t first = still_needed(s, tensor);
+        const uint32_t first = least(still_needed(s, tensor), before);
         move_rows((uint32_t *)(void *)t->data,
                   (const uint32_t *)(const void *)(t->data + (first - state->first) * t->row_bytes),
                   (before - first) * t->row_bytes);
@@ -105,7 +105,7 @@ static void make_rows(const er_stream *s, uint32_t index, uint32_t end)
     s->state[index].done = (uint16_t)end;
 }
 
-/* Makes all rows of a node, and what they need. */
+/* Makes the rows of a node up to its last, and what they need, or as many as there are rows fed. */
 static void finish(const er_stream *s, uint32_t sink)
 {
     uint32_t index = sink;
@@ -113,6 +113,9 @@ static void finish(const er_stream *s, uint32_t sink)
         const uint32_t end = next_end(s, index);
         const uint32_t maker = lacking(s, index, end);
         if (maker != ER_STREAM_NONE) {
+            if (s->nodes[maker].layer == NULL) {
+                return;
+            }
             s->state[maker].asker = (uint16_t)index;
             index = maker;
             continue;
@@ -122,14 +125,40 @@ static void finish(const er_stream *s, uint32_t sink)
     }
 }
 
-void er_stream_run(const er_stream *s)
+static void finish_all(const er_stream *s)
 {
-    for (uint32_t i = 0; i < s->count; i++) {
-        s->state[i] = (er_stream_state){0, 0, 0};
-    }
     for (uint32_t i = s->count; i-- > 0;) {
         if (s->tensors[s->nodes[i].writes].whole) {
             finish(s, i);
         }
     }
+}
+
+void er_stream_start(const er_stream *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        s->state[i] = (er_stream_state){0, 0, 0};
+    }
+}
+
+void er_stream_run(const er_stream *s)
+{
+    er_stream_start(s);
+    finish_all(s);
+}
+
+void *er_stream_slot(const er_stream *s)
+{
+    if (s->state[0].done == s->tensors[s->nodes[0].writes].rows) {
+        er_stream_start(s); /* the image before is done with */
+    }
+    const uint32_t done = s->state[0].done;
+    return room_for(s, s->nodes[0].writes, done, done + 1);
+}
+
+uint32_t er_stream_feed(const er_stream *s)
+{
+    s->state[0].done++;
+    finish_all(s);
+    return s->state[0].done;
 }

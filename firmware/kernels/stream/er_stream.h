@@ -33,7 +33,10 @@ typedef struct {
     uint16_t whole; /* whether it is for others than this stage too */
 } er_stream_tensor;
 
-/* A node: what it reads (by index, ER_STREAM_NONE at the end) and writes, and its window of rows. */
+/* A node without a layer stands for the caller, who gives the rows of the model's input: it is the
+ * first one, and there is at most one.
+ *
+ * A node: what it reads (by index, ER_STREAM_NONE at the end) and writes, and its window of rows. */
 typedef struct {
     er_row_layer *layer;
     uint16_t reads[ER_STREAM_READS];
@@ -58,5 +61,14 @@ typedef struct {
 
 /* Runs a stage from its first row to its last. */
 void er_stream_run(const er_stream *s);
+
+/* For a stage whose input comes row by row. Before the first row of each image: */
+void er_stream_start(const er_stream *s);
+
+/* Where the next row has to be written. */
+void *er_stream_slot(const er_stream *s);
+
+/* Takes that row in, and runs as far as that allows; returns how many rows have come. */
+uint32_t er_stream_feed(const er_stream *s);
 
 #endif
