@@ -15,6 +15,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import ModelError, Problem
+from edge_runtime.export import tflite_move
 from edge_runtime.export.tflite_options import VERSIONS, Options, options_of, version_of
 from edge_runtime.files import write_file
 from edge_runtime.graph import (
@@ -36,8 +37,6 @@ from edge_runtime.ops import (
     Mean,
     Pad,
     Pool2D,
-    Reshape,
-    Transpose,
 )
 
 SCHEMA_VERSION = 3
@@ -206,18 +205,14 @@ class _Writer:
                 padding = word
         if isinstance(node.op, Mean):
             names.append(self.add_integers(f"{node.name}/axes", node.op.axes))
-        if isinstance(node.op, Reshape):
-            names.append(self.add_integers(f"{node.name}/shape", node.op.shape))
+        for what, values in tflite_move.constants(node.op, tensors):
+            names.append(self.add_tensor(Tensor.constant(f"{node.name}/{what}", values)))
         if isinstance(node.op, Pad):
-            pads = list(zip(node.op.before, node.op.after, strict=True))
-            names += [self.add_integers(f"{node.name}/padding", pads)]
             names += [self.add_fill(node, node.op.value)]
-        if isinstance(node.op, Transpose):
-            names.append(self.add_integers(f"{node.name}/order", node.op.order))
         if isinstance(node.op, Linear):
             names = [*names[:2], *self.add_bias(node)]
         options = options_of(node.op, tensors, padding)
-        name = "PADV2" if isinstance(node.op, Pad) else node.op.NAME
+        name = tflite_move.NAMES.get(type(node.op), node.op.NAME)
         self.add_operator(name, names, node.output, options, version_of(node.op, tensors))
 
     def add_pad(self, node: Node, window: Window) -> str:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from ai_edge_litert import schema_py_generated as schema
 
+from edge_runtime.export import tflite_move
 from edge_runtime.graph import Activation, Op, Tensor
 from edge_runtime.ops import (
     Add,
@@ -15,12 +16,9 @@ from edge_runtime.ops import (
     Dequantize,
     FullyConnected,
     Mean,
-    Pad,
     Pool2D,
     Quantize,
-    Reshape,
     Softmax,
-    Transpose,
 )
 
 Options: TypeAlias = Any
@@ -29,17 +27,29 @@ Options: TypeAlias = Any
 VERSIONS = {
     "ADD": 2,
     "AVERAGE_POOL_2D": 2,
+    "BROADCAST_TO": 2,
+    "CONCATENATION": 2,
     "CONV_2D": 3,
+    "COPY": 1,
     "DEPTHWISE_CONV_2D": 3,
+    "DEPTH_TO_SPACE": 1,
     "DEQUANTIZE": 2,
     "FULLY_CONNECTED": 6,
+    "GATHER": 2,
     "MAX_POOL_2D": 2,
     "MEAN": 2,
+    "MIRROR_PAD": 2,
     "PAD": 2,
     "PADV2": 2,
     "QUANTIZE": 2,
     "RESHAPE": 1,
+    "RESIZE_BILINEAR": 3,
+    "RESIZE_NEAREST_NEIGHBOR": 3,
+    "REVERSE_V2": 1,
     "SOFTMAX": 2,
+    "SPACE_TO_DEPTH": 2,
+    "STRIDED_SLICE": 3,
+    "TILE": 2,
     "TRANSPOSE": 2,
 }
 """The first version of each operator that does all that is written here, int8 included."""
@@ -53,9 +63,7 @@ _ACTIVATIONS = {
 
 _EMPTY: dict[type[Op], Options] = {
     Dequantize: schema.DequantizeOptionsT,
-    Pad: schema.PadV2OptionsT,
     Quantize: schema.QuantizeOptionsT,
-    Transpose: schema.TransposeOptionsT,
 }
 """Tables without fields."""
 
@@ -112,8 +120,6 @@ def _simple_options(op: Op) -> Options:
             return schema.AddOptionsT(fusedActivationFunction=_ACTIVATIONS[op.activation])
         case Mean():
             return schema.ReducerOptionsT(keepDims=op.keep_dims)
-        case Reshape():
-            return schema.ReshapeOptionsT(newShape=list(op.shape))
         case Softmax():
             return schema.SoftmaxOptionsT(beta=op.beta)
-    return _EMPTY[type(op)]()
+    return tflite_move.options(op) or _EMPTY[type(op)]()
