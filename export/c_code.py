@@ -11,7 +11,7 @@ from edge_runtime.graph import Array
 LICENSE = "/* SPDX-License-Identifier: Apache-2.0 */\n"
 
 _C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t",
-            "float32": "float"}  # fmt: skip
+            "int64": "int64_t", "bool": "uint8_t", "float32": "float"}  # fmt: skip
 
 
 def c_type(dtype: str) -> str:
@@ -33,14 +33,14 @@ def array(name: str, values: Array) -> str:
     if values.dtype.kind == "f":
         numbers = ", ".join(f"{number!r}f" for number in flat.tolist())
     else:
-        numbers = ",".join(map(_integer, flat.tolist()))
+        numbers = ",".join(map(_integer, map(int, flat.tolist())))
     declaration = f"static const {c_type(values.dtype.name)} {name}[{flat.size}]"
     return f"{declaration} = {{\n{_fold(numbers)}}};\n"
 
 
 def _integer(value: int) -> str:
-    # -2147483648 is a unary minus on a number too large for int32_t.
-    return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)
+    # The least number of a type is a unary minus on one too large for it.
+    return f"({value + 1} - 1)" if value in (-(1 << 31), -(1 << 63)) else str(value)
 
 
 def _fold(numbers: str, width: int = 96) -> str:

@@ -134,21 +134,32 @@ class Compiled:
             ]
         )
 
+    def _operands(self, index: int, node: Node, constants: dict[str, str]) -> tuple[list[str], str]:
+        """The arguments for what a kernel reads, and the table of them, if it wants one."""
+        choice = self.choices[node.name]
+        addresses = [self._address(name, constants) for name in choice.operands(node)]
+        if choice.kernel.by_table:
+            name = f"layer_{index}_operands"
+            pointers = "".join(f"    {address},\n" for address in addresses)
+            return [name], f"static const void *const {name}[] = {{\n{pointers}}};\n"
+        types = [c_code.c_type(self.graph.tensors[n].dtype.value) for n in choice.operands(node)]
+        casts = [
+            f"(const {kind} *)(const void *)({address})"
+            for kind, address in zip(types, addresses, strict=True)
+        ]
+        return casts, ""
+
     def _function(self, index: int, node: Node, scratch: str, constants: dict[str, str]) -> str:
         """The function of a layer that runs all at once."""
         choice = self.choices[node.name]
-        read = [
-            f"(const {c_code.c_type(self.graph.tensors[name].dtype.value)} *)(const void *)"
-            f"({self._address(name, constants)})"
-            for name in choice.operands(node)
-        ]
+        read, table = self._operands(index, node, constants)
         write = [
             f"({c_code.c_type(made.dtype.value)} *)(void *)({self._address(made.name, constants)})"
             for made in self.graph.node_outputs(node)
         ]
         arguments = ",\n        ".join([f"&layer_{index}", *read, *write, scratch])
         return (
-            f"MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n"
+            f"{table}MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n"
             f"    {choice.kernel.name}(\n        {arguments});\n}}\n"
         )
 

@@ -43,9 +43,7 @@ class Tflm:
         assert self._worker.stdout is not None
         _send(self._worker.stdin, (model, [list(case) for case in cases], outputs))
         reply = _receive(self._worker.stdout)
-        assert isinstance(reply, list), (
-            reply or f"it died with code {self._worker.wait()}"
-        )
+        assert isinstance(reply, list), reply or f"it died with code {self._worker.wait()}"
         return reply
 
     def close(self) -> None:

@@ -91,7 +91,8 @@ class Kernel:
 
     `source` is its file, relative to firmware/kernels. `reason` says in a few words how it works.
     `refuses` tells what it cannot do at a site ("a channel multiplier of 8"), or None where it can
-    serve it; only then are `demand` and `parameters` called.
+    serve it; only then are `demand` and `parameters` called. With `by_table` it is given one table
+    of pointers to its operands, of which there may be any number.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Kernel:
     refuses: Callable[[Site], str | None]
     demand: Callable[[Site], Demand]
     parameters: Callable[[Site], Struct]
+    by_table: bool = False
 
 
 def declare(
@@ -111,10 +113,12 @@ def declare(
     refuses: Callable[[Site], str | None],
     demand: Callable[[Site], Demand],
     parameters: Callable[[Site], Struct],
+    *,
+    by_table: bool = False,
 ) -> Kernel:
     """The kernel `name`, which is er_<op>_<type>_<isa> and that of its file in <isa>/."""
     isa = name.rpartition("_")[2]
-    return Kernel(name, isa, op, f"{isa}/{name}.c", reason, refuses, demand, parameters)
+    return Kernel(name, isa, op, f"{isa}/{name}.c", reason, refuses, demand, parameters, by_table)
 
 
 @dataclass(frozen=True)

@@ -398,7 +398,7 @@ class Concat(Op):
         return self.axis > 0 and all(tensor.data is None for tensor in inputs)
 
 
-INDEX_TYPES = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64)
+INDEX_TYPES = (DType.INT8, DType.INT16, DType.INT32, DType.INT64)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Resize(Move):
     def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
         return True
 
-    def _scale(self, axis: int, size: int) -> np.float32:
+    def scale(self, axis: int, size: int) -> np.float32:
         """Input pixels to one of the output, along height (0) or width (1)."""
         made = self.size[axis]
         if self.align_corners and made > 1:
@@ -65,7 +65,7 @@ class ResizeNearest(Resize):
     def sources(self, axis: int, size: int) -> Array:
         """For each row (axis 0) or column (1), that of the input, which has `size` of them."""
         offset = np.float32(0.5 if self.half_pixel else 0)
-        where = (np.arange(self.size[axis], dtype=np.float32) + offset) * self._scale(axis, size)
+        where = (np.arange(self.size[axis], dtype=np.float32) + offset) * self.scale(axis, size)
         # What is rounded is never negative, so halves go up.
         whole = np.floor(where + np.float32(0.5)) if self.align_corners else np.floor(where)
         return np.minimum(whole.astype(np.int64), size - 1)
@@ -124,7 +124,7 @@ class ResizeBilinear(Resize):
         """What is mixed along an axis of `size` pixels, in single precision."""
         steps = np.arange(self.size[axis], dtype=np.float32)
         half = np.float32(0.5 if self.half_pixel else 0)
-        where = (steps + half) * self._scale(axis, size) - half
+        where = (steps + half) * self.scale(axis, size) - half
         first = np.maximum(np.floor(where).astype(np.int64), 0)
         second = np.minimum(np.ceil(where).astype(np.int64), size - 1)
         return Blend(first, np.maximum(second, 0), where - first.astype(np.float32))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from harness import Call
+from moves import bilinear_cases, move_cases
 from sites import (
     HOSTILE_NUMBERS,
     Case,
@@ -22,11 +23,10 @@ from sites import (
     random_int8,
     requantize,
     softmax,
-    transpose,
     windows,
 )
 
-from edge_runtime.graph import Activation, DType
+from edge_runtime.graph import Activation
 from edge_runtime.kernels import KERNELS, Choice
 from edge_runtime.ops import AveragePool2D, MaxPool2D
 
@@ -159,14 +159,6 @@ def scaling_cases() -> Iterator[Case]:
             yield dequantize(scales[0], zeros[0])
 
 
-def transpose_cases() -> Iterator[Case]:
-    random = np.random.default_rng(9)
-    for dtype in (DType.INT8, DType.FLOAT32):
-        for shape in ((5,), (3, 4), (2, 3, 4), (2, 3, 4, 5)):
-            for order in itertools.permutations(range(len(shape))):
-                yield transpose(shape, order, dtype, random)
-
-
 CASES = [
     *conv_cases(),
     *depthwise_cases(),
@@ -176,7 +168,8 @@ CASES = [
     *mean_cases(),
     *softmax_cases(),
     *scaling_cases(),
-    *transpose_cases(),
+    *move_cases(),
+    *bilinear_cases(),
 ]
 
 

@@ -64,7 +64,10 @@ class Call:
         )
 
     def buffers(self) -> list[bytes]:
-        """Constants, operands, outputs and scratch, in this order; buffer 0 is the struct's."""
+        """Constants, operands, outputs, scratch and the table of operands, in this order.
+
+        Buffer 0 is the struct's. The table is blank here, and filled in with addresses.
+        """
         read = [
             np.ascontiguousarray(a).tobytes() for a in (*self.constants.values(), *self.operands)
         ]
@@ -74,14 +77,20 @@ class Call:
         own = self.output_bytes if self.over is None else self.output_bytes[1:]
         made = [b"\x5a" * size for size in own]
         scratch = [b"\xc3" * self.scratch_bytes] if self.scratch_bytes else []
-        return [*read, *made, *scratch]
+        table = [bytes(8 * len(self.operands))] if self.kernel.by_table else []
+        return [*read, *made, *scratch, *table]
 
     def arguments(self) -> list[int]:
         """The buffers of the arguments behind the parameters."""
-        first = 1 + len(self.constants)
-        operands = [first + i for i in range(len(self.operands))]
-        scratch = len(self.buffers()) if self.scratch_bytes else NULL
+        last = len(self.buffers())
+        operands = [last] if self.kernel.by_table else self.operand_buffers()
+        scratch = last - self.kernel.by_table if self.scratch_bytes else NULL
         return [*operands, *self.outputs(), scratch]
+
+    def operand_buffers(self) -> list[int]:
+        """The buffers that the operands lie in."""
+        first = 1 + len(self.constants)
+        return [first + i for i in range(len(self.operands))]
 
     def outputs(self) -> list[int]:
         """The buffers that the outputs go to."""
@@ -94,8 +103,10 @@ class Call:
     def written(self, after: Sequence[bytes]) -> bytes:
         """The outputs, of all buffers as they are after the call; others must be unchanged."""
         outputs, scratch = self.outputs(), self.arguments()[-1]
+        table = self.arguments()[0] if self.kernel.by_table else NULL
         for index, (old, new) in enumerate(zip(self.buffers(), after, strict=True), 1):
-            assert index in (*outputs, scratch) or old == new, f"buffer {index} was written"
+            free = index in (*outputs, scratch, table)
+            assert free or old == new, f"buffer {index} was written"
         made = zip(outputs, self.output_bytes, strict=True)
         return b"".join(after[output - 1][:size] for output, size in made)
 
@@ -146,20 +157,32 @@ def _record(call: Call) -> bytes:
     buffers = call.buffers()
     numbers = {field: index for index, field in enumerate(call.constants, 1)}
     blank = pack(call.struct, dict.fromkeys(call.constants, 0), 8)
-    fixes = [(_offset(call.struct, field), index) for field, index in numbers.items()]
+    fixes = [(0, _offset(call.struct, field), index) for field, index in numbers.items()]
+    if call.kernel.by_table:
+        table = call.arguments()[0]
+        fixes += [(table, 8 * i, index) for i, index in enumerate(call.operand_buffers())]
     arguments = call.arguments()
     parts = [struct.pack("<II", _names().index(call.kernel.name), 1 + len(buffers))]
     parts += [struct.pack("<I", len(buffer)) + buffer for buffer in (blank, *buffers)]
-    parts.append(struct.pack(f"<{1 + 2 * len(fixes)}I", len(fixes), *itertools.chain(*fixes)))
+    parts.append(struct.pack(f"<{1 + 3 * len(fixes)}I", len(fixes), *itertools.chain(*fixes)))
     parts.append(struct.pack(f"<{1 + len(arguments)}I", len(arguments), *arguments))
     return b"".join(parts)
 
 
 def _offset(value: Struct, field: str) -> int:
     """Where the pointer `field` is on the host."""
-    marks = {name: 0 for name, content in value.fields if isinstance(content, str)}
-    data = pack(value, marks | {field: (1 << 64) - 1}, 8)
-    return data.index(b"\xff" * 8)
+    data = pack(value, dict.fromkeys(_pointers(value), 0) | {field: _MARK}, 8)
+    return data.index(_MARK.to_bytes(8, "little"))
+
+
+_MARK = 0xA5B6_C7D8_E9FA_8C9D
+
+
+def _pointers(value: Struct) -> list[str]:
+    """The fields that are pointers, also of structs within."""
+    inner = [content for _, content in value.fields if isinstance(content, Struct)]
+    own = [name for name, content in value.fields if isinstance(content, str)]
+    return [*own, *itertools.chain.from_iterable(map(_pointers, inner))]
 
 
 def _wrapper(name: str) -> str:
@@ -255,6 +278,10 @@ class Core:
             addresses.append(_RAM + len(image))
             image += buffer.ljust(-(-len(buffer) // 4) * 4, b"\xa5")
         pointers = dict(zip(call.constants, addresses, strict=False))
+        if call.kernel.by_table:
+            given = [addresses[index - 1] for index in call.operand_buffers()]
+            at = addresses[-1] - _RAM
+            image[at : at + 4 * len(given)] = struct.pack(f"<{len(given)}I", *given)
         image += _GUARD
         at = _RAM + len(image)
         image += pack(call.struct, pointers, 4) + _GUARD

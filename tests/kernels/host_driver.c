@@ -3,10 +3,10 @@
  * Runs kernel calls from a file, each buffer in a block of malloc of exactly its size, so that the
  * address sanitizer sees one byte too many. All numbers are uint32_t.
  *
- * A call: index of the kernel; number of buffers, then of each its size and bytes; number of fields
- * to set to addresses, then of each its offset in buffer 0 (the parameters) and the buffer; number
- * of arguments, then the buffer of each, or 2^32 - 1 for NULL. Afterwards all buffers are written
- * out, except the parameters.
+ * A call: index of the kernel; number of buffers, then of each its size and bytes; number of places
+ * to set to addresses, then of each the buffer and offset where it is (buffer 0: the parameters) and
+ * the buffer whose address goes there; number of arguments, then the buffer of each, or 2^32 - 1 for
+ * NULL. Afterwards all buffers are written out, except the parameters.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -57,8 +57,8 @@ static void run_one(FILE *in, FILE *out)
         }
     }
     for (uint32_t i = number(in); i > 0; i--) {
-        const uint32_t offset = number(in), to = number(in);
-        memcpy(buffer[0] + offset, &buffer[to], sizeof buffer[to]);
+        const uint32_t which = number(in), offset = number(in), to = number(in);
+        memcpy(buffer[which] + offset, &buffer[to], sizeof buffer[to]);
     }
     const uint32_t arguments = number(in);
     for (uint32_t i = 0; i < arguments; i++) {

@@ -31,7 +31,6 @@ from edge_runtime.ops import (
     Pool2D,
     Quantize,
     Softmax,
-    Transpose,
 )
 
 Random = np.random.Generator
@@ -247,10 +246,3 @@ def dequantize(scale: float, zero: int) -> Case:
     values = np.arange(-128, 128).astype(np.int8)
     inputs = [activation(values.shape, scale, zero)]
     return case(f"{scale} {zero}", Dequantize(), inputs, [values], Tensor("", (), DType.FLOAT32))
-
-
-def transpose(shape: Shape, order: tuple[int, ...], dtype: DType, random: Random) -> Case:
-    values = random_int8(random, shape).astype(dtype.numpy)
-    quantization = None if dtype.is_float else Quantization.per_tensor(0.1, 4)
-    tensor = Tensor("in", shape, dtype, quantization=quantization)
-    return case(f"{shape} {order} {dtype}", Transpose(order), [tensor], [values], tensor)

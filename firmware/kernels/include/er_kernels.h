@@ -18,5 +18,6 @@
 #include "er_move.h"
 #include "er_pool.h"
 #include "er_reduce.h"
+#include "er_resize.h"
 
 #endif
