@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
 from edge_runtime.errors import DataError
 from edge_runtime.graph import Array, Graph, Kind, Node, Tensor
 
@@ -21,11 +19,8 @@ class Interpreter:
         self.reset()
 
     def reset(self) -> None:
-        """Put every state tensor back to its zero point."""
-        self._state = {
-            tensor.name: np.full(tensor.shape, _zero(tensor), tensor.dtype.numpy)
-            for tensor in self.graph.of_kind(Kind.STATE)
-        }
+        """Put every state tensor back to its start."""
+        self._state = {tensor.name: tensor.start for tensor in self.graph.of_kind(Kind.STATE)}
 
     def run(self, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
         """The outputs by name, for one array an input by name, of exactly its shape and type.
@@ -66,7 +61,3 @@ def check_input(tensor: Tensor, arrays: Mapping[str, Array]) -> Array:
             f" {tensor.dtype.value}{tensor.shape}"
         )
     return array
-
-
-def _zero(tensor: Tensor) -> int:
-    return 0 if tensor.quantization is None else tensor.quantization.zero_point

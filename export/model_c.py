@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge_runtime.export import c_code
 from edge_runtime.export.stage_c import row_layer, stage_tables
 from edge_runtime.graph import Graph, Kind, Node, Tensor
@@ -217,16 +219,12 @@ class Compiled:
         return tensor.bytes // tensor.shape[1] if fed else tensor.bytes
 
     def _interface(self) -> str:
-        resets = "".join(
+        start, resets = self._reset()
+        resets += "".join(
             f"    er_stream_start(&stage_{number});\n"
             for number, stage in enumerate(self.plan.stages)
             if stage.fed
         )
-        resets += "".join(
-            f"    fill({place.offset}u, {place.bytes}u, {_zero(self.graph.tensors[name])});\n"
-            for name, place in self.plan.state.items()
-        )
-        fill = _FILL if self.plan.state else ""
         ports = "".join(
             _PORT.format(
                 qualifier=qualifier,
@@ -246,14 +244,24 @@ class Compiled:
             )
         )
         name = c_code.string(self.graph.name)
-        return f"{fill}void model_reset(void)\n{{\n{resets}}}\n{ports}{_NAME.format(name=name)}"
+        return f"{start}void model_reset(void)\n{{\n{resets}}}\n{ports}{_NAME.format(name=name)}"
+
+    def _reset(self) -> tuple[str, str]:
+        """What resetting the state needs, and the statements that do it."""
+        arrays, fills, copies = "", "", ""
+        for index, tensor in enumerate(self.graph.of_kind(Kind.STATE)):
+            place, start = self.plan.state[tensor.name], np.frombuffer(tensor.start.tobytes(), "u1")
+            to = f"{place.offset}u, {place.bytes}u"
+            if (start == start[0]).all():
+                fills += f"    fill({to}, {start[0]}u);\n"
+            else:
+                arrays += c_code.array(f"model_start_{index}", start)
+                copies += f"    copy({to}, model_start_{index});\n"
+        functions = (_FILL if fills else "") + (_COPY if copies else "")
+        return arrays + functions, fills + copies
 
 
 _ALIGNED = "MODEL_ALIGNED "
-
-
-def _zero(tensor: Tensor) -> int:
-    return 0 if tensor.quantization is None else tensor.quantization.zero_point
 
 
 def _initializer(struct: Struct, prefix: str, indent: str = "    ") -> str:
@@ -345,10 +353,20 @@ typedef char model_state_is_as_planned[sizeof model_state == MODEL_STATE_BYTES ?
 """
 
 _FILL = """\
-static void fill(uint32_t offset, uint32_t bytes, int value)
+static void fill(uint32_t offset, uint32_t bytes, uint8_t value)
 {
     for (uint32_t i = 0; i < bytes; i++) {
-        model_state[offset + i] = (uint8_t)value;
+        model_state[offset + i] = value;
+    }
+}
+
+"""
+
+_COPY = """\
+static void copy(uint32_t offset, uint32_t bytes, const uint8_t *from)
+{
+    for (uint32_t i = 0; i < bytes; i++) {
+        model_state[offset + i] = from[i];
     }
 }
 

@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.graph import Array, Op, Tensor
 from edge_runtime.ops import (
+    BatchToSpace,
     BroadcastTo,
     Concat,
     Copy,
@@ -22,6 +23,7 @@ from edge_runtime.ops import (
     ResizeNearest,
     Reverse,
     Slice,
+    SpaceToBatch,
     SpaceToDepth,
     Tile,
     Transpose,
@@ -46,6 +48,12 @@ def constants(op: Op, inputs: Sequence[Tensor]) -> Iterator[tuple[str, Array]]:
             yield "begin", _integers(op.begin)
             yield "end", _integers([max(end, 0) for end in _ends(op)])
             yield "strides", _integers(op.strides)
+        case SpaceToBatch():
+            yield "block", _integers(op.block)
+            yield "padding", np.zeros((len(op.block), 2), np.int32)
+        case BatchToSpace():
+            yield "block", _integers(op.block)
+            yield "crops", np.zeros((len(op.block), 2), np.int32)
         case Tile():
             yield "multiples", _integers(op.multiples)
         case BroadcastTo():
@@ -87,10 +95,12 @@ def options(op: Op) -> Any:
 
 
 _EMPTY = {
+    BatchToSpace: schema.BatchToSpaceNDOptionsT,
     BroadcastTo: schema.BroadcastToOptionsT,
     Copy: schema.ReshapeOptionsT,
     Pad: schema.PadV2OptionsT,
     Reverse: schema.ReverseV2OptionsT,
+    SpaceToBatch: schema.SpaceToBatchNDOptionsT,
     Tile: schema.TileOptionsT,
     Transpose: schema.TransposeOptionsT,
 }

@@ -27,6 +27,7 @@ Options: TypeAlias = Any
 VERSIONS = {
     "ADD": 2,
     "AVERAGE_POOL_2D": 2,
+    "BATCH_TO_SPACE_ND": 2,
     "BROADCAST_TO": 2,
     "CONCATENATION": 2,
     "CONV_2D": 3,
@@ -47,6 +48,7 @@ VERSIONS = {
     "RESIZE_NEAREST_NEIGHBOR": 3,
     "REVERSE_V2": 1,
     "SOFTMAX": 2,
+    "SPACE_TO_BATCH_ND": 2,
     "SPACE_TO_DEPTH": 2,
     "STRIDED_SLICE": 3,
     "TILE": 2,

@@ -36,8 +36,9 @@ def _tensor(tensor: Tensor) -> str:
             text += f" scale {quantization.scale:.9g} zero {quantization.zero_point}"
         else:
             text += f" {len(quantization.scales)} scales on axis {quantization.axis}"
-    if tensor.data is not None:
-        text += f" sha256 {hashlib.sha256(tensor.data.tobytes()).hexdigest()[:12]}"
+    data = tensor.data if tensor.initial is None else tensor.initial
+    if data is not None:
+        text += f" sha256 {hashlib.sha256(data.tobytes()).hexdigest()[:12]}"
     return text
 
 

@@ -56,7 +56,7 @@ class Kind(enum.Enum):
     CONSTANT = "constant"
     """Known at export; lives in flash."""
     STATE = "state"
-    """Kept from one inference to the next, zero (its zero point) after a reset; RAM of its own."""
+    """Kept from one inference to the next, and put back to its start by a reset; RAM of its own."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ class Tensor:
     """A named array of a fixed shape.
 
     Layout is NHWC for images and NWC for sequences. Weights have TFLite's layouts: convolution
-    OHWI, depthwise 1HWO, fully connected OI. `data` is given for constants only and never written.
+    OHWI, depthwise 1HWO, fully connected OI. `data` is given for constants only and never written;
+    `initial` is what a state tensor starts from, where that is not its zero point everywhere.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Tensor:
     kind: Kind = Kind.ACTIVATION
     quantization: Quantization | None = None
     data: Array | None = None
+    initial: Array | None = None
 
     def __post_init__(self) -> None:
         if self.data is not None:
@@ -159,6 +161,14 @@ class Tensor:
         if self.data is None:
             raise ValueError(f"{self.name} is no constant")
         return self.data
+
+    @property
+    def start(self) -> Array:
+        """What a state tensor holds after a reset."""
+        if self.initial is not None:
+            return self.initial
+        zero = 0 if self.quantization is None else self.quantization.zero_point
+        return np.full(self.shape, zero, self.dtype.numpy)
 
     @property
     def quant(self) -> Quantization:

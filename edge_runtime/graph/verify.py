@@ -96,7 +96,9 @@ def _tensor_problems(tensor: Tensor) -> list[str]:
         found.append(f"shape {tensor.shape} has a dimension that is dynamic or empty")
     if (tensor.kind is Kind.CONSTANT) != (tensor.data is not None):
         found.append(f"kind is {tensor.kind.value}, but data is {tensor.data is not None}")
-    data = tensor.data
+    if tensor.initial is not None and tensor.kind is not Kind.STATE:
+        found.append(f"kind is {tensor.kind.value}, but it has initial values")
+    data = tensor.data if tensor.initial is None else tensor.initial
     if data is not None and (data.shape, data.dtype) != (tensor.shape, tensor.dtype.numpy):
         found.append(f"data are {data.dtype}{data.shape}, not {tensor.dtype.value}{tensor.shape}")
     quantization = tensor.quantization

@@ -3,6 +3,7 @@
 from edge_runtime.ops.elementwise import Add, AddScaling, Dequantize, Quantize, Reshape
 from edge_runtime.ops.linear import Conv2D, DepthwiseConv2D, FullyConnected, Linear
 from edge_runtime.ops.move import (
+    BatchToSpace,
     BroadcastTo,
     Concat,
     Copy,
@@ -13,6 +14,7 @@ from edge_runtime.ops.move import (
     Rearrange,
     Reverse,
     Slice,
+    SpaceToBatch,
     SpaceToDepth,
     Tile,
     Transpose,
@@ -31,6 +33,7 @@ __all__ = [
     "Add",
     "AddScaling",
     "AveragePool2D",
+    "BatchToSpace",
     "BroadcastTo",
     "Concat",
     "Conv2D",
@@ -55,6 +58,7 @@ __all__ = [
     "Slice",
     "Softmax",
     "SoftmaxScaling",
+    "SpaceToBatch",
     "SpaceToDepth",
     "Tile",
     "Transpose",

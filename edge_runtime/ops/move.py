@@ -273,6 +273,67 @@ class DepthToSpace(Rearrange):
 
 
 @dataclass(frozen=True)
+class SpaceToBatch(Rearrange):
+    """Every `block`-th element along the dimensions from 1 on, as images of their own.
+
+    TFLite's SPACE_TO_BATCH_ND behind a Pad. Around a convolution it stands for a dilation.
+    """
+
+    NAME = "SPACE_TO_BATCH_ND"
+
+    block: Shape = ()
+
+    def attribute_problems(self, image: Tensor) -> list[str]:
+        sizes = image.shape[1 : 1 + len(self.block)]
+        fits = len(sizes) == len(self.block) and min(self.block, default=1) > 0
+        if fits and not any(size % block for size, block in zip(sizes, self.block, strict=True)):
+            return []
+        return [f"blocks of {self.block} do not divide an input of shape {image.shape}"]
+
+    def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
+        batch, *sizes = inputs[0].shape
+        rank = len(self.block)
+        parts = (size // block for size, block in zip(sizes[:rank], self.block, strict=True))
+        return (batch * math.prod(self.block), *parts, *sizes[rank:])
+
+    def view(self, values: Array) -> Array:
+        rank = len(self.block)
+        sizes = zip(values.shape[1:], self.block, strict=False)
+        parts = [part for size, block in sizes for part in (size // block, block)]
+        split = values.reshape(values.shape[0], *parts, *values.shape[1 + rank :])
+        blocks, whole = range(2, 2 * rank + 1, 2), range(1, 2 * rank, 2)
+        return split.transpose(*blocks, 0, *whole, *range(2 * rank + 1, split.ndim))
+
+
+@dataclass(frozen=True)
+class BatchToSpace(Rearrange):
+    """The opposite of SpaceToBatch; TFLite's BATCH_TO_SPACE_ND before a Slice."""
+
+    NAME = "BATCH_TO_SPACE_ND"
+
+    block: Shape = ()
+
+    def attribute_problems(self, image: Tensor) -> list[str]:
+        fits = len(image.shape) > len(self.block) and min(self.block, default=1) > 0
+        if fits and not image.shape[0] % math.prod(self.block):
+            return []
+        return [f"blocks of {self.block} cannot be made of an input of shape {image.shape}"]
+
+    def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
+        batch, *sizes = inputs[0].shape
+        rank = len(self.block)
+        parts = (size * block for size, block in zip(sizes[:rank], self.block, strict=True))
+        return (batch // math.prod(self.block), *parts, *sizes[rank:])
+
+    def view(self, values: Array) -> Array:
+        rank = len(self.block)
+        batch = values.shape[0] // math.prod(self.block)
+        split = values.reshape(*self.block, batch, *values.shape[1:])
+        pairs = [axis for i in range(rank) for axis in (rank + 1 + i, i)]
+        return split.transpose(rank, *pairs, *range(2 * rank + 1, split.ndim))
+
+
+@dataclass(frozen=True)
 class Copy(Rearrange):
     """The same again: how a state tensor gets a value that others need too, or is kept from it."""
 

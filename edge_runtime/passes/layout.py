@@ -1,4 +1,4 @@
-"""Fewer moves of data: reshapes of reshapes, and transposes that weights can swallow."""
+"""Fewer moves of data: reshapes of reshapes, slices of slices, transposes that weights swallow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_runtime.graph import Graph, Node
 from edge_runtime.graph.verify import verify
-from edge_runtime.ops import FullyConnected, Reshape, Transpose
+from edge_runtime.ops import FullyConnected, Reshape, Slice, Transpose
 from edge_runtime.passes.draft import Draft
 
 
@@ -35,6 +35,26 @@ def _merge(draft: Draft, node: Node) -> None:
     elif draft.maker(source.name) is not None and not draft.is_output(source.name):
         draft.bypass(node)
         draft.redirect(source.name, node.output)
+
+
+def merge_slices(graph: Graph) -> Graph:
+    """One slice instead of a chain of which nothing else reads the first."""
+    draft = Draft(graph)
+    for node in draft.nodes():
+        if isinstance(node.op, Slice):
+            _merge_slices(draft, node, node.op)
+    return verify(draft.finish())
+
+
+def _merge_slices(draft: Draft, node: Node, second: Slice) -> None:
+    before = draft.maker(node.inputs[0])
+    if before is None or not isinstance(before.op, Slice) or not draft.is_private(node.inputs[0]):
+        return
+    first = before.op
+    parts = zip(first.begin, first.strides, second.begin, second.strides, strict=True)
+    begin, strides = zip(*((a + b * s, s * t) for a, s, b, t in parts), strict=True)
+    merged = Slice(begin, second.size, strides)
+    draft.replace(node, replace(node, op=merged, inputs=before.inputs))
 
 
 def absorb_transposes(graph: Graph) -> Graph:

@@ -10,6 +10,7 @@ from sites import Case, case, random_int8
 
 from edge_runtime.graph import Array, DType, Op, Quantization, Shape, Tensor
 from edge_runtime.ops import (
+    BatchToSpace,
     BroadcastTo,
     Concat,
     Copy,
@@ -21,6 +22,7 @@ from edge_runtime.ops import (
     ResizeNearest,
     Reverse,
     Slice,
+    SpaceToBatch,
     SpaceToDepth,
     Tile,
     Transpose,
@@ -68,6 +70,9 @@ def _copies() -> Iterator[tuple[Op, Shape]]:
     for block in (1, 2, 3):
         yield SpaceToDepth(block), (2, 2 * block, 3 * block, 3)
         yield DepthToSpace(block), (2, 2, 3, 3 * block**2)
+    yield SpaceToBatch((2, 3)), (2, 4, 6, 3)
+    yield BatchToSpace((2, 3)), (12, 2, 2, 3)
+    yield SpaceToBatch((3,)), (1, 6, 5)
     for size in (1, 3, 16, 35):
         yield Copy(), (size,)
 

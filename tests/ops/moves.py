@@ -10,6 +10,7 @@ from one_op import grids, one_op, seeds
 
 from edge_runtime.graph import Array, DType, Graph, Op, Quantization, Shape, Tensor
 from edge_runtime.ops import (
+    BatchToSpace,
     BroadcastTo,
     Concat,
     DepthToSpace,
@@ -20,6 +21,7 @@ from edge_runtime.ops import (
     ResizeNearest,
     Reverse,
     Slice,
+    SpaceToBatch,
     SpaceToDepth,
     Tile,
     Transpose,
@@ -102,6 +104,20 @@ def depth_to_spaces(draw: Draw) -> Graph:
     block, size = draw(st.integers(1, 3)), st.integers(1, 3)
     shape = (draw(size), draw(size), draw(size), block**2 * draw(size))
     return moved(DepthToSpace(block), of_type(draw, "image", shape, draw(_IMAGES)))
+
+
+@st.composite
+def space_to_batches(draw: Draw) -> Graph:
+    size, block = st.integers(1, 3), (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    shape = (draw(size), block[0] * draw(size), block[1] * draw(size), draw(size))
+    return moved(SpaceToBatch(block), of_type(draw, "image", shape, draw(_IMAGES)))
+
+
+@st.composite
+def batch_to_spaces(draw: Draw) -> Graph:
+    size, block = st.integers(1, 3), (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    shape = (draw(size) * block[0] * block[1], draw(size), draw(size), draw(size))
+    return moved(BatchToSpace(block), of_type(draw, "image", shape, draw(_IMAGES)))
 
 
 _IMAGES = st.sampled_from([INT8, FLOAT])

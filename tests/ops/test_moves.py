@@ -23,6 +23,8 @@ TFLM = {
     "broadcast": moves.broadcasts(),
     "space_to_depth": moves.space_to_depths(),
     "depth_to_space": moves.depth_to_spaces(),
+    "space_to_batch": moves.space_to_batches(),
+    "batch_to_space": moves.batch_to_spaces(),
     "pad": moves.pads(),
     "mirror_pad": moves.mirror_pads(),
     "concat": moves.concats(),

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edge_runtime.errors import ModelError, Problem
-from edge_runtime.graph import DType, Graph, Kind, Node, Op, Quantization, Tensor
+from edge_runtime.graph import Array, DType, Graph, Kind, Node, Op, Quantization, Tensor
 from edge_runtime.graph.names import UniqueNames
 from edge_runtime.importers.tflite.file import File, FileTensor
-from edge_runtime.importers.tflite.tensors import graph_tensor
+from edge_runtime.importers.tflite.tensors import graph_tensor, is_dynamic, refuse_dynamic
+from edge_runtime.importers.tflite.variables import Variables
 from edge_runtime.importers.unsupported import UnsupportedError
+from edge_runtime.passes.constants import folded
 
 
 class Build:
@@ -23,21 +25,25 @@ class Build:
         self.made: list[Tensor] = []
         """Tensors that are not the file's own."""
         self.unique = UniqueNames()
+        self.variables = Variables()
         self.names = [self.unique(t.name or f"tensor_{i}") for i, t in enumerate(file.tensors)]
+        self._file_tensors = list(file.tensors)
         self._tensors: dict[int, Tensor] = {}
         self._refused: set[int] = set()
 
     def file_tensor(self, index: int) -> FileTensor:
         """A tensor of the file; ModelError where it names one that is not there."""
-        if not 0 <= index < len(self.file.tensors):
+        if not 0 <= index < len(self._file_tensors):
             raise ModelError(f"the file is malformed: it names tensor {index}, which is not there")
-        return self.file.tensors[index]
+        return self._file_tensors[index]
 
     def tensor(self, index: int) -> Tensor | None:
         """The graph's tensor for one of the file's; None, and a problem, if there can be none."""
         tensor = self.file_tensor(index)
         if index not in self._tensors and index not in self._refused:
             try:
+                if index in self.file.inputs:
+                    refuse_dynamic(tensor)
                 self._tensors[index] = graph_tensor(self.names[index], tensor)
             except UnsupportedError as error:
                 self._refused.add(index)
@@ -45,6 +51,31 @@ class Build:
                     Problem(self.names[index], "tensor", error.reason, error.rewrite)
                 )
         return self._tensors.get(index)
+
+    def constant(self, index: int, data: Array) -> None:
+        """Let a tensor of the file be a constant; UnsupportedError where it is an output."""
+        tensor = self.tensor(index)
+        if tensor is None:
+            return
+        if index in self.file.outputs:
+            raise UnsupportedError("it makes an output of the model that is always the same")
+        self._tensors[index] = Tensor.constant(
+            tensor.name, data.astype(tensor.dtype.numpy), tensor.quantization
+        )
+
+    def make(self, name: str, op: Op, inputs: Sequence[Tensor], index: int, made: Tensor) -> None:
+        """Let `op` make the tensor `index` of the file: by a node, or here if that can be."""
+        if is_dynamic(self._file_tensors[index]) and not op.problems(inputs, made):
+            made = replace(made, shape=op.output_shape(inputs))
+            self._tensors[index] = made
+            self._file_tensors[index] = replace(
+                self._file_tensors[index], shape=made.shape, signature=made.shape
+            )
+        data = None if index in self.file.outputs else folded(op, inputs, made)
+        if data is None:
+            self.nodes.append(Node(name, op, tuple(t.name for t in inputs), made.name))
+        else:
+            self._tensors[index] = Tensor.constant(made.name, data, made.quantization)
 
     def interface(self, indices: Sequence[int], what: str) -> list[str]:
         """The names of the graph's inputs or outputs."""
@@ -65,20 +96,28 @@ class Build:
         *,
         dtype: DType | None = None,
         quantization: Quantization | None = None,
+        like: Tensor | None = None,
     ) -> Tensor:
-        """Add a node between those of the file; the tensor it makes.
+        """Add a node between those of the file; the tensor it makes, a constant if that can be.
 
-        Its type is that of the first input unless `dtype` says otherwise.
+        Its type is that of the first input unless `dtype` says otherwise; or type and quantization
+        are those of the tensor `like`.
         """
+        if like is not None:
+            dtype, quantization = like.dtype, like.quantization
         made = Tensor(wanted, (), dtype or inputs[0].dtype, Kind.ACTIVATION, quantization)
         reasons = op.problems(inputs, made)
         if reasons:
             raise UnsupportedError("; ".join(reasons))
-        made = self.add_tensor(replace(made, shape=op.output_shape(inputs)))
+        made = replace(made, shape=op.output_shape(inputs))
+        data = folded(op, inputs, made)
+        if data is not None:
+            return self.add_tensor(Tensor.constant(wanted, data, quantization))
+        made = self.add_tensor(made)
         self.nodes.append(Node(made.name, op, tuple(t.name for t in inputs), made.name))
         return made
 
     def graph(self, name: str, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
         """The graph of all that was taken in."""
-        tensors = [*self._tensors.values(), *self.made]
+        tensors = [*self._tensors.values(), *self.made, *self.variables.tensors()]
         return Graph.build(name, tensors, self.nodes, inputs, outputs)

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from edge_runtime.errors import Problem
+from collections.abc import Mapping
+
+from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Graph
 from edge_runtime.graph.verify import problems_of, verify
-from edge_runtime.importers.tflite import elementwise, linear, move, reduce
+from edge_runtime.importers.tflite import elementwise, linear, move, reduce, state
 from edge_runtime.importers.tflite.build import Build
 from edge_runtime.importers.tflite.file import FileOperator, read_file
 from edge_runtime.importers.tflite.site import Converter, RefusedTensorError, Site
 from edge_runtime.importers.unsupported import UnsupportedError, refuse
-from edge_runtime.passes import fold_pads
+from edge_runtime.passes import (
+    fold_crops,
+    fold_dilations,
+    fold_pads,
+    merge_reshapes,
+    merge_slices,
+    settle_state,
+)
 
 _OPERATIONS: dict[str, Converter] = {
     **elementwise.OPERATIONS,
     **linear.OPERATIONS,
     **move.OPERATIONS,
     **reduce.OPERATIONS,
+    **state.OPERATIONS,
 }
+
+_PASSES = (
+    verify,
+    merge_reshapes,
+    merge_slices,
+    fold_dilations,
+    fold_pads,
+    fold_crops,
+    settle_state,
+)
+
+MOST_INITIALIZATIONS = 8
+"""Subgraphs that set the variables of a model."""
 
 _REWRITES = {
     **dict.fromkeys(
@@ -38,32 +61,56 @@ def read_tflite(content: bytes, name: str) -> Graph:
     build = Build(file)
     inputs = build.interface(file.inputs, "inputs")
     outputs = build.interface(file.outputs, "outputs")
-    for index, operator in enumerate(file.operators):
-        _convert(build, index, operator)
-    if file.subgraphs > 1:
-        reason = f"the model has {file.subgraphs} subgraphs; allowed: one"
+    initializations = _initialize(build, content)
+    _convert_all(build, _OPERATIONS)
+    if file.subgraphs > 1 + initializations:
+        reason = f"the model has {file.subgraphs} subgraphs; allowed: one, and those of CALL_ONCE"
         build.problems.append(Problem(name, "model", reason))
     graph = build.graph(name, inputs, outputs)
     refuse(name, [*build.problems, *problems_of(graph)], _OPERATIONS)
-    return fold_pads(verify(graph))
+    for step in _PASSES:
+        graph = step(graph)
+    return graph
 
 
-def _convert(build: Build, index: int, operator: FileOperator) -> None:
+def _initialize(build: Build, content: bytes) -> int:
+    """Read the subgraphs that CALL_ONCE names: what variables start from. How many there are."""
+    indices = set(state.initializations(build.file))
+    if len(indices) > MOST_INITIALIZATIONS:
+        raise ModelError(
+            f"{len(indices)} subgraphs are called once; at most {MOST_INITIALIZATIONS}"
+        )
+    for index in sorted(indices):
+        first = Build(read_file(content, index))
+        _convert_all(first, _OPERATIONS | state.INITIALIZATION)
+        build.problems += first.problems
+        build.variables.initial.update(first.variables.initial)
+    return len(indices)
+
+
+def _convert_all(build: Build, converters: Mapping[str, Converter]) -> None:
+    for index, operator in enumerate(build.file.operators):
+        _convert(build, index, operator, converters)
+
+
+def _convert(
+    build: Build, index: int, operator: FileOperator, converters: Mapping[str, Converter]
+) -> None:
     """Convert one operator; where that fails, the problem is noted."""
     inputs = tuple(None if i == -1 else build.file_tensor(i) for i in operator.inputs)
     outputs = tuple(build.file_tensor(i) for i in operator.outputs)
     name = build.names[operator.outputs[0]] if outputs else f"operator {index}"
     try:
-        _converter(operator)(Site(name, operator, inputs, outputs, build))
+        _converter(operator, converters)(Site(name, operator, inputs, outputs, build))
     except UnsupportedError as error:
         build.problems.append(Problem(name, operator.operation, error.reason, error.rewrite))
     except RefusedTensorError:
         return
 
 
-def _converter(operator: FileOperator) -> Converter:
-    if operator.operation not in _OPERATIONS:
+def _converter(operator: FileOperator, converters: Mapping[str, Converter]) -> Converter:
+    if operator.operation not in converters:
         raise UnsupportedError(
             "the operation is not supported", _REWRITES.get(operator.operation, "")
         )
-    return _OPERATIONS[operator.operation]
+    return converters[operator.operation]

@@ -60,7 +60,7 @@ class FileOperator:
 
 @dataclass(frozen=True)
 class File:
-    """The first subgraph of a model, and how many there are."""
+    """One subgraph of a model, and how many there are."""
 
     tensors: tuple[FileTensor, ...]
     operators: tuple[FileOperator, ...]
@@ -69,8 +69,8 @@ class File:
     subgraphs: int
 
 
-def read_file(content: bytes) -> File:
-    """Decode the bytes of a .tflite file.
+def read_file(content: bytes, subgraph: int = 0) -> File:
+    """Decode one subgraph of a .tflite file.
 
     ModelError for what is refused; other exceptions where the file is malformed.
     """
@@ -79,7 +79,9 @@ def read_file(content: bytes) -> File:
     model = schema.Model.GetRootAs(content, 0)
     if model.SubgraphsLength() < 1:
         raise ModelError("the file holds no graph")
-    graph = model.Subgraphs(0)
+    if not 0 <= subgraph < model.SubgraphsLength():
+        raise ModelError(f"the file is malformed: it names subgraph {subgraph}, which is not there")
+    graph = model.Subgraphs(subgraph)
     budget = _Budget(4 * len(content) + 1024)
     buffers = tuple(
         _buffer(model.Buffers(i), content)

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_runtime.graph import Activation, Node, Op, Tensor
+from edge_runtime.graph import Activation, Array, Op, Tensor
 from edge_runtime.importers.tflite.build import Build
 from edge_runtime.importers.tflite.file import FileOperator, FileTensor
-from edge_runtime.importers.tflite.tensors import constant_values
 from edge_runtime.importers.unsupported import UnsupportedError
 
 _ACTIVATIONS = {
@@ -53,20 +52,20 @@ class Site:
             raise UnsupportedError(f"input {index} is missing")
         return tensor
 
+    def values(self, index: int) -> Array:
+        """The values of a constant at input `index`, of the file or computed from such."""
+        tensor = self.read(index)
+        if tensor.data is None:
+            raise UnsupportedError(f"input {tensor.name} must be constant")
+        return tensor.data
+
     def constant(self, index: int) -> tuple[int, ...]:
         """The values of a constant list of integers at input `index`."""
-        tensor = self.input(index)
-        if tensor.raw is None:
-            raise UnsupportedError(f"input {tensor.name} must be constant")
-        return tuple(int(value) for value in np.ravel(constant_values(tensor)))
+        return tuple(int(value) for value in np.ravel(self.values(index)))
 
     def options(self, name: str) -> Any:
         """The options table of the type `name`."""
-        if self.operator.options_type != getattr(schema.BuiltinOptions, name):
-            raise UnsupportedError(f"the operator has no {name}")
-        options = getattr(schema, name)()
-        options.Init(self.operator.options.Bytes, self.operator.options.Pos)
-        return options
+        return options_of(self.operator, name)
 
     def read(self, index: int) -> Tensor:
         """The graph's tensor for the input at `index`."""
@@ -87,11 +86,20 @@ class Site:
         """Add the node that makes an output of this operator."""
         made = self.made(output)
         name = self.name if output == 0 else made.name
-        self.build.nodes.append(Node(name, op, tuple(t.name for t in inputs), made.name))
+        self.build.make(name, op, inputs, self.operator.outputs[output], made)
 
 
 Converter = Callable[[Site], None]
 """Adds to the graph what an operator is; UnsupportedError where it cannot."""
+
+
+def options_of(operator: FileOperator, name: str) -> Any:
+    """The options table of the type `name`; UnsupportedError where there is none."""
+    if operator.options_type != getattr(schema.BuiltinOptions, name):
+        raise UnsupportedError(f"the operator has no {name}")
+    options = getattr(schema, name)()
+    options.Init(operator.options.Bytes, operator.options.Pos)
+    return options
 
 
 def plain(operands: int, make: Callable[[Site], Op]) -> Converter:

@@ -15,17 +15,25 @@ _TYPES = {dtype.value: dtype for dtype in DType}
 
 def graph_tensor(name: str, tensor: FileTensor) -> Tensor:
     """The tensor of a graph for one of a file; UnsupportedError if there can be none."""
-    if any(size == -1 for size in tensor.signature[1:]):
+    quantization = _quantization(tensor)
+    if tensor.raw is None:
+        kind = Kind.STATE if tensor.is_variable else Kind.ACTIVATION
+        return Tensor(name, tensor.shape, _dtype(tensor), kind, quantization)
+    return Tensor.constant(name, constant_values(tensor), quantization)
+
+
+def is_dynamic(tensor: FileTensor) -> bool:
+    """Whether the file leaves sizes other than the batch open."""
+    return any(size == -1 for size in tensor.signature[1:])
+
+
+def refuse_dynamic(tensor: FileTensor) -> None:
+    """UnsupportedError for an input of which the file leaves sizes open."""
+    if is_dynamic(tensor):
         raise UnsupportedError(
             f"shape {tensor.signature} is dynamic; allowed: fixed sizes, but for a batch of 1",
             "give the model fixed input shapes before converting it",
         )
-    if tensor.is_variable:
-        raise UnsupportedError("variable tensors, kept from call to call, are not supported")
-    quantization = _quantization(tensor)
-    if tensor.raw is None:
-        return Tensor(name, tensor.shape, _dtype(tensor), Kind.ACTIVATION, quantization)
-    return Tensor.constant(name, constant_values(tensor), quantization)
 
 
 def constant_values(tensor: FileTensor) -> Array:

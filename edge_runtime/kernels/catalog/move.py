@@ -12,6 +12,7 @@ from edge_runtime.kernels.refusals import never
 from edge_runtime.kernels.strided import MOST_AXES, StridedCopy, Taken, blank
 from edge_runtime.kernels.struct import Struct
 from edge_runtime.ops import (
+    BatchToSpace,
     BroadcastTo,
     Concat,
     Copy,
@@ -24,6 +25,7 @@ from edge_runtime.ops import (
     ResizeNearest,
     Reverse,
     Slice,
+    SpaceToBatch,
     SpaceToDepth,
     Tile,
     Transpose,
@@ -191,7 +193,21 @@ def _float_struct(site: Site) -> Struct:
 
 
 KERNELS = (
-    *map(_copy, (BroadcastTo, Copy, DepthToSpace, Reverse, Slice, SpaceToDepth, Tile, Transpose)),
+    *map(
+        _copy,
+        (
+            BatchToSpace,
+            BroadcastTo,
+            Copy,
+            DepthToSpace,
+            Reverse,
+            Slice,
+            SpaceToBatch,
+            SpaceToDepth,
+            Tile,
+            Transpose,
+        ),
+    ),
     *map(_take, (MirrorPad, ResizeNearest)),
     declare(
         "er_pad_x8_ref",
