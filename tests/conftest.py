@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from litert import Litert
 
 SHARED = Path(os.environ.get("EDGE_RUNTIME_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -27,3 +29,11 @@ def models() -> Path:
 def data() -> Path:
     """The folder of real data sets."""
     return _folder("data")
+
+
+@pytest.fixture(scope="session")
+def litert() -> Iterator[Litert]:
+    """LiteRT's reference kernels."""
+    worker = Litert()
+    yield worker
+    worker.close()

@@ -28,7 +28,7 @@ def network(dtype: DType = DType.INT8) -> Graph:
     value = build.max_pool(value)
     value = build.average_pool(value, (3, 3), Window.same((4, 4), (3, 3)))
     value = build.conv(value, 5, (3, 3), Window((2, 2), (1, 1), (1, 1), (1, 1)))
-    value = build.reshape(build.mean(value, 1, 2), 1, 5)
+    value = build.reshape(build.mean(value, 1, 2, keep_dims=True), 1, 5)
     return build.graph(build.softmax(build.dense(value, 4)))
 
 
@@ -191,10 +191,3 @@ def test_paths_that_are_no_models(tmp_path: Path) -> None:
 
 def test_a_wrong_suffix_does_no_harm(tmp_path: Path) -> None:
     assert load_model(save(to_tflite(network()), tmp_path, "model.onnx")).nodes
-
-
-def test_streaming_model_lists_everything(models: Path) -> None:
-    with pytest.raises(ModelError) as caught:
-        load_model(models / "mww_v2_okay_nabu_int8.tflite")
-    found = {problem.op for problem in caught.value.problems}
-    assert {"CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "CONCATENATION", "LOGISTIC"} <= found
