@@ -8,6 +8,7 @@ written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import flatbuffers
@@ -63,10 +64,11 @@ def to_tflite(graph: Graph) -> bytes:
     """`graph` as the contents of a .tflite file.
 
     A convolution or maximum pool whose padding is neither SAME nor VALID gets a PAD or PADV2 before
-    it, which is exact. ModelError: what TFLite has no form for (listed node by node): state, an
-    average pool with such padding, as it must leave the padding out, and dilated pools.
+    it, which is exact. State becomes resource variables. ModelError: what TFLite has no form for
+    (listed node by node): an average pool with such padding, as it must leave the padding out, and
+    dilated pools.
     """
-    problems = [*_state_problems(graph), *(p for node in graph.nodes for p in _pool(graph, node))]
+    problems = [problem for node in graph.nodes for problem in _pool(graph, node)]
     if problems:
         raise ModelError(
             f"model {graph.name} cannot be written as TFLite; {len(problems)} problem(s):",
@@ -77,13 +79,6 @@ def to_tflite(graph: Graph) -> bytes:
     for node in graph.nodes:
         writer.add_node(node)
     return writer.finish()
-
-
-def _state_problems(graph: Graph) -> list[Problem]:
-    return [
-        Problem(tensor.name, "tensor", "state kept between calls cannot be written yet")
-        for tensor in graph.of_kind(Kind.STATE)
-    ]
 
 
 def _pool(graph: Graph, node: Node) -> list[Problem]:
@@ -150,8 +145,13 @@ class _Writer:
         self.index: dict[str, int] = {}
         self.codes: list[tuple[str, int]] = []
         self.operators: list[schema.OperatorT] = []
+        self.variables = variables(graph)
+        self.at_hand: dict[str, str] = {}
+        """By variable, the tensor that holds its value at this point."""
         for tensor in graph.tensors.values():
-            self.add_tensor(tensor)
+            if tensor.name not in self.variables:
+                self.add_tensor(tensor)
+        self._add_handles(self)
 
     def add_tensor(self, tensor: Tensor) -> str:
         """Add `tensor`, with a number behind its name where that is taken; the name it got."""
@@ -167,6 +167,7 @@ class _Writer:
             name=name,
             quantization=_quantization(tensor.quantization),
             hasRank=True,
+            isVariable=tensor.kind is Kind.STATE,
         )
         if tensor.data is not None:
             raw = tensor.data.astype(tensor.data.dtype.newbyteorder("<")).tobytes()
@@ -175,7 +176,12 @@ class _Writer:
         return name
 
     def add_operator(
-        self, name: str, inputs: Iterable[str], output: str, options: Options, version: int
+        self,
+        name: str,
+        inputs: Iterable[str],
+        outputs: Iterable[str],
+        options: Options,
+        version: int = 1,
     ) -> None:
         """Add one operator of TFLite's `name`."""
         code = (name, version)
@@ -186,7 +192,7 @@ class _Writer:
             schema.OperatorT(
                 opcodeIndex=self.codes.index(code),
                 inputs=[self.index[tensor] for tensor in inputs],
-                outputs=[self.index[output]],
+                outputs=[self.index[tensor] for tensor in outputs],
                 builtinOptionsType=getattr(schema.BuiltinOptions, kind),
                 builtinOptions=options,
             )
@@ -194,7 +200,7 @@ class _Writer:
 
     def add_node(self, node: Node) -> None:
         """Add `node`, and a PAD before it where it needs one."""
-        names, tensors = list(node.inputs), self.graph.node_inputs(node)
+        names, tensors = [self.value(name) for name in node.inputs], self.graph.node_inputs(node)
         padding = int(schema.Padding.VALID)
         if isinstance(node.op, Conv2D | DepthwiseConv2D | Pool2D):
             kernel = _kernel(node.op, tensors)
@@ -213,7 +219,51 @@ class _Writer:
             names = [*names[:2], *self.add_bias(node)]
         options = options_of(node.op, tensors, padding)
         name = tflite_move.NAMES.get(type(node.op), node.op.NAME)
-        self.add_operator(name, names, node.output, options, version_of(node.op, tensors))
+        made = [self.made(output) for output in node.outputs]
+        self.add_operator(name, names, made, options, version_of(node.op, tensors))
+        for state in self.variables & set(node.outputs):
+            operands = [state, self.at_hand[state]]
+            self.add_operator("ASSIGN_VARIABLE", operands, [], schema.AssignVariableOptionsT())
+
+    def value(self, name: str) -> str:
+        """The tensor that holds what `name` holds at this point: itself, or a variable's value."""
+        if name not in self.variables:
+            return name
+        if name not in self.at_hand:
+            made = self.made(name)
+            self.add_operator("READ_VARIABLE", [name], [made], schema.ReadVariableOptionsT())
+        return self.at_hand[name]
+
+    def made(self, name: str) -> str:
+        """The tensor to write where `name` is to be written."""
+        if name in self.variables:
+            tensor = replace(self.graph.tensors[name], name=f"{name}/value", kind=Kind.ACTIVATION)
+            self.at_hand[name] = self.add_tensor(tensor)
+        return self.at_hand.get(name, name)
+
+    def _add_handles(self, owner: _Writer) -> None:
+        """A handle for each variable of `owner`, called like the state."""
+        for name in sorted(owner.variables):
+            self.index[name] = len(self.tensors)
+            kind = schema.TensorType.RESOURCE
+            self.tensors.append(schema.TensorT(shape=[], type=kind, name=name, hasRank=True))
+        if owner is self and owner.variables:
+            self.add_operator("CALL_ONCE", [], [], schema.CallOnceOptionsT(initSubgraphIndex=1))
+        for name in sorted(owner.variables):
+            options = schema.VarHandleOptionsT(container="", sharedName=name)
+            self.add_operator("VAR_HANDLE", [], [name], options)
+
+    def _initialization(self) -> schema.SubGraphT:
+        """The subgraph that sets variables to what they start from."""
+        first = _Writer(Graph.build("initialization", [], [], [], []))
+        first.buffers, first.codes = self.buffers, self.codes
+        first._add_handles(self)
+        for name in sorted(self.variables):
+            tensor = self.graph.tensors[name]
+            start = Tensor.constant(f"{name}/start", tensor.start, tensor.quantization)
+            operands = [name, first.add_tensor(start)]
+            first.add_operator("ASSIGN_VARIABLE", operands, [], schema.AssignVariableOptionsT())
+        return first.subgraph()
 
     def add_pad(self, node: Node, window: Window) -> str:
         """Pad the input of `node` with what stands for zero, or for a maximum's least value."""
@@ -231,11 +281,11 @@ class _Writer:
         pads = [(0, 0), (top, bottom), (left, right), (0, 0)]
         names = [image.name, self.add_integers(f"{node.name}/padding", pads)]
         if not isinstance(node.op, MaxPool2D):
-            self.add_operator("PAD", names, padded, schema.PadOptionsT(), VERSIONS["PAD"])
+            self.add_operator("PAD", names, [padded], schema.PadOptionsT(), VERSIONS["PAD"])
             return padded
         least = float("-inf") if image.dtype.is_float else image.dtype.range[0]
         names.append(self.add_fill(node, least))
-        self.add_operator("PADV2", names, padded, schema.PadV2OptionsT(), VERSIONS["PADV2"])
+        self.add_operator("PADV2", names, [padded], schema.PadV2OptionsT(), VERSIONS["PADV2"])
         return padded
 
     def add_fill(self, node: Node, value: float) -> str:
@@ -265,25 +315,40 @@ class _Writer:
         zeros = np.zeros(weights.shape[0], kind)
         return [self.add_tensor(Tensor.constant(f"{node.name}/bias", zeros, scales))]
 
-    def finish(self) -> bytes:
-        """The file."""
-        subgraph = schema.SubGraphT(
+    def subgraph(self) -> schema.SubGraphT:
+        """All tensors and operators."""
+        return schema.SubGraphT(
             tensors=self.tensors,
             inputs=[self.index[name] for name in self.graph.inputs],
             outputs=[self.index[name] for name in self.graph.outputs],
             operators=self.operators,
             name=self.graph.name,
         )
+
+    def finish(self) -> bytes:
+        """The file."""
+        subgraphs = [self.subgraph()]
+        if self.variables:
+            subgraphs.append(self._initialization())
         model = schema.ModelT(
             version=SCHEMA_VERSION,
             operatorCodes=[_operator_code(*code) for code in self.codes],
-            subgraphs=[subgraph],
+            subgraphs=subgraphs,
             description="edge-runtime",
             buffers=self.buffers,
         )
         builder = flatbuffers.Builder(1 << 16)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
+
+
+def variables(graph: Graph) -> frozenset[str]:
+    """The state tensors that are resource variables: all but those that an operator updates itself.
+
+    Those are among what it makes besides its output.
+    """
+    updated = {name for node in graph.nodes for name in node.also}
+    return frozenset(tensor.name for tensor in graph.of_kind(Kind.STATE)) - updated
 
 
 def _operator_code(name: str, version: int) -> schema.OperatorCodeT:
