@@ -414,8 +414,11 @@ class MirrorPad(Padding):
 
     def sources(self, axis: int, size: int) -> Array:
         """For each element of the output along `axis`, that of the input, which has `size`."""
-        mode = "symmetric" if self.symmetric else "reflect"
-        return np.pad(np.arange(size), self.widths[axis], mode=mode)
+        before, after = self.widths[axis]
+        # Mirrors stand on the outermost elements, or half an element further out.
+        half, last = (0.5, size) if self.symmetric else (0.0, size - 1)
+        place = np.abs(np.arange(-before, size + after) + half)
+        return np.asarray(np.floor(last - np.abs(last - place)), np.int64)
 
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
         taken = values[0]

@@ -68,7 +68,7 @@ class ResizeNearest(Resize):
         where = (np.arange(self.size[axis], dtype=np.float32) + offset) * self.scale(axis, size)
         # What is rounded is never negative, so halves go up.
         whole = np.floor(where + np.float32(0.5)) if self.align_corners else np.floor(where)
-        return np.minimum(whole.astype(np.int64), size - 1)
+        return np.asarray(np.minimum(whole.astype(np.int64), size - 1))
 
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
         _, height, width, _ = inputs[0].shape
@@ -137,7 +137,7 @@ class ResizeBilinear(Resize):
         rows, columns = self.integer_blend(0, height), self.integer_blend(1, width)
         total = _mix(values[0].astype(np.int64), rows, columns, np.int64(ONE))
         rounded = np.sign(total) * ((np.abs(total) + (1 << 19)) >> 20)
-        return rounded.astype(output.dtype.numpy)
+        return np.asarray(rounded, output.dtype.numpy)
 
 
 def _mix(image: Array, rows: Blend, columns: Blend, one: np.generic) -> Array:

@@ -192,23 +192,23 @@ def _float_struct(site: Site) -> Struct:
     )
 
 
+_COPIES: tuple[type[Op], ...] = (
+    BatchToSpace,
+    BroadcastTo,
+    Copy,
+    DepthToSpace,
+    Reverse,
+    Slice,
+    SpaceToBatch,
+    SpaceToDepth,
+    Tile,
+    Transpose,
+)
+
 KERNELS = (
-    *map(
-        _copy,
-        (
-            BatchToSpace,
-            BroadcastTo,
-            Copy,
-            DepthToSpace,
-            Reverse,
-            Slice,
-            SpaceToBatch,
-            SpaceToDepth,
-            Tile,
-            Transpose,
-        ),
-    ),
-    *map(_take, (MirrorPad, ResizeNearest)),
+    *map(_copy, _COPIES),
+    _take(MirrorPad),
+    _take(ResizeNearest),
     declare(
         "er_pad_x8_ref",
         Pad,
