@@ -83,7 +83,8 @@ def compile_graph(graph: Graph, board: Board, options: Options = DEFAULTS) -> Co
     found = _plan(graph, choices, most, options)
     if found.ram_bytes > min(most, options.ram or most):
         raise BudgetError(_too_much(graph, found, board, options), hint=_LESS)
-    return Compiled(graph, choices, found, options.layerwise)
+    working = {name: choice for name, choice in choices.items() if name not in found.free}
+    return Compiled(graph, working, found, options.layerwise)
 
 
 def _plan(graph: Graph, choices: Mapping[str, Choice], most: int, options: Options) -> Plan:

@@ -51,6 +51,7 @@ class Description:
             ),
             alignment=self.alignment,
             stages=placed,
+            free=tuple(node.name for node in nodes if node.name in self.problem.views.free),
         )
 
     def _placements(
@@ -70,7 +71,7 @@ class Description:
         last.update(dict.fromkeys(self.graph.outputs, step))
         return {
             name: Placement(
-                packing.offsets[layout.value_block[number]],
+                packing.offsets[layout.value_block[number]] + self.problem.views.offsets[name],
                 self.graph.tensors[name].bytes,
                 first[name],
                 last[name],
@@ -130,7 +131,7 @@ class Description:
         return tuple(placed)
 
     def _aliases(self, layout: Layout) -> dict[str, str]:
-        shown = {name: root for name, root in self.problem.roots.items() if name != root}
+        shown = {name: root for name, root in self.problem.views.roots.items() if name != root}
         for job, value in layout.schedule.overwritten.items():
             written = self.problem.values[self.problem.jobs[job].writes[0]]
             shown[written.tensors[0]] = self.problem.values[value].tensors[0]
@@ -143,7 +144,7 @@ class Description:
         for tensor in self.graph.of_kind(Kind.STATE):
             placements[tensor.name] = Placement(offset, tensor.bytes, -1, steps)
             offset += aligned(tensor.bytes, self.alignment)
-        for name, root in self.problem.roots.items():
+        for name, root in self.problem.views.roots.items():
             if root in placements:
                 placements[name] = placements[root]
         return placements, offset

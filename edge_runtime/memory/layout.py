@@ -49,18 +49,21 @@ def steps_of(schedule: Schedule) -> dict[int, int]:
 def _values_in_order(problem: Problem, schedule: Schedule) -> list[tuple[int, int | None]]:
     """Every value, inputs first, then as they are made; and the value it overwrites, if any."""
     inputs = [i for i, value in enumerate(problem.values) if value.from_start]
-    made = [
-        (value, schedule.overwritten.get(job) if place == 0 else None)
-        for job in schedule.order
-        for place, value in enumerate(problem.jobs[job].writes)
-    ]
-    return [*((value, None) for value in inputs), *made]
+    made: dict[int, int | None] = {}
+    for job in schedule.order:
+        for place, value in enumerate(problem.jobs[job].writes):
+            made.setdefault(value, schedule.overwritten.get(job) if place == 0 else None)
+    return [*((value, None) for value in inputs), *made.items()]
 
 
 def _lifetimes(problem: Problem, steps: Mapping[int, int]) -> Sequence[Part]:
-    """When each value is alive: from its maker, or before all, to its last reader or the end."""
-    made = {value: steps[i] for i, job in enumerate(problem.jobs) for value in job.writes}
-    used = dict(made)
+    """When each value is alive: from its first maker, or from before all, to its last use."""
+    made: dict[int, int] = {}
+    used: dict[int, int] = {}
+    for index, job in enumerate(problem.jobs):
+        for value in job.writes:
+            made[value] = min(made.get(value, len(steps)), steps[index])
+            used[value] = max(used.get(value, -1), steps[index])
     for index, job in enumerate(problem.jobs):
         for value in job.reads:
             used[value] = max(used.get(value, -1), steps[index])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from edge_runtime.memory.problem import Effort, Problem
+from edge_runtime.memory.problem import Effort, Problem, Value
 
 _COST = 10
 """Effort to look at one step from one state."""
@@ -167,9 +167,10 @@ class _Walk:
         live = sum(v.bytes for v in self.values if v.from_start and not v.dead(0))
         return _State(0, ready, live)
 
-    def written(self, job: int) -> int:
-        """Bytes that `job` writes."""
-        return sum(self.values[value].bytes for value in self.jobs[job].writes)
+    def begins(self, job: int, done: int) -> list[Value]:
+        """The values that `job` writes and that are not there yet when those of `done` have run."""
+        made = (self.values[value] for value in self.jobs[job].writes)
+        return [value for value in made if not value.begun(done)]
 
     def saved(self, job: int, value: int) -> int:
         """Bytes that need not be alive twice when `job` overwrites `value`."""
@@ -178,8 +179,8 @@ class _Walk:
     def footprint(self, job: int) -> int:
         """Bytes alive while `job` runs, at the very least."""
         saved = max((self.saved(job, value) for value in self.jobs[job].overwrites), default=0)
-        read = sum(self.values[value].bytes for value in self.jobs[job].reads)
-        return read + self.written(job) + self.jobs[job].scratch - saved
+        touched = {*self.jobs[job].reads, *self.jobs[job].writes}
+        return sum(self.values[v].bytes for v in touched) + self.jobs[job].scratch - saved
 
     def overwritable(self, job: int, done: int) -> list[int]:
         """The values that `job`, the last one of `done`, may overwrite."""
@@ -189,9 +190,9 @@ class _Walk:
         """Running `job` with the best overwriting."""
         done = state.done | 1 << job
         saved = max((self.saved(job, v) for v in self.overwritable(job, done)), default=0)
-        cost = state.live + self.written(job) + self.jobs[job].scratch - saved
+        made = self.begins(job, state.done)
+        cost = state.live + sum(v.bytes for v in made) + self.jobs[job].scratch - saved
         freed = sum(self.values[v].bytes for v in self.jobs[job].reads if self.values[v].dead(done))
-        made = (self.values[value] for value in self.jobs[job].writes)
         kept = sum(value.bytes for value in made if not value.dead(done))
         return _Step(job, cost, state.live - freed + kept)
 

@@ -14,6 +14,7 @@ from edge_runtime.memory.order import least_peak, overwriting, schedules
 from edge_runtime.memory.problem import Effort, Problem, problem_of
 from edge_runtime.memory.result import Plan
 from edge_runtime.memory.stages import Cut, Stage, cuts, work
+from edge_runtime.memory.views import views_of
 
 ALIGNMENT = 4
 EFFORT = 1_000_000
@@ -36,16 +37,24 @@ def plan(
 ) -> Plan:
     """The smallest arena for `graph` with these kernels (by node name; Reshapes have none).
 
-    The nodes of each of `stages` run row by row. Every offset and the arena's size are multiples of
-    `alignment` bytes. The same arguments give the same plan. When `effort` (about a microsecond
-    each) is used up, the best plan so far is returned, with `optimal` False unless it meets the
-    bound. GraphError: a node without a kernel, or state used in a way that no order of the nodes
-    can serve.
+    The nodes of each of `stages` run row by row. Without stages, slices and concatenations share
+    bytes with what they are made of where they can, provided that this takes no more memory. Every
+    offset and the arena's size are multiples of `alignment` bytes. The same arguments give the same
+    plan. When `effort` (about a microsecond each) is used up, the best plan so far is returned,
+    with `optimal` False unless it meets the bound. GraphError: a node without a kernel, or state
+    used in a way that no order of the nodes can serve.
     """
-    problem = problem_of(graph, choices, alignment, stages)
-    best, bound = _solve(problem, Effort(effort))
-    description = Description(graph, choices, problem, tuple(stages), alignment)
-    return description.plan(best.layout, best.packing, bound)
+    plain = views_of(graph)
+    parts = views_of(graph, alignment, parts=True)
+    found = []
+    for views in (plain,) if stages or parts == plain else (parts, plain):
+        problem = problem_of(graph, choices, alignment, stages, views)
+        best, bound = _solve(problem, Effort(effort))
+        description = Description(graph, choices, problem, tuple(stages), alignment)
+        found.append(description.plan(best.layout, best.packing, bound))
+    least = min(each.lower_bound for each in found)
+    smallest = min(found, key=lambda each: each.arena_bytes)
+    return replace(smallest, lower_bound=least, optimal=smallest.arena_bytes == least)
 
 
 def plan_by_rows(

@@ -1,8 +1,8 @@
 """What there is to plan: jobs to put in order, and the values they hand on, in small integers.
 
-A value is what one node writes into the arena, or a model input. A Reshape writes nothing: its
-output is a view of the value it reads, and keeps that alive. A stage is one job; what is inside of
-it is scratch. Sets of jobs are bit masks.
+A value is what one node writes into the arena, or a model input; or what several write, each its
+part. A view writes nothing: it shows the value it reads, and keeps that alive. A stage is one job;
+what is inside of it is scratch. Sets of jobs are bit masks.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from edge_runtime.graph import Graph, Kind, Node
 from edge_runtime.kernels.kernel import Choice, Demand
 from edge_runtime.memory.stages import Stage
 from edge_runtime.memory.state import StateOrder
-from edge_runtime.memory.views import roots_of
-from edge_runtime.ops import Reshape
+from edge_runtime.memory.views import Views, views_of
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,19 @@ class Value:
     """Bytes in the arena (rounded up to the alignment), with the jobs that read them."""
 
     tensors: tuple[str, ...]
-    """The tensor that is written, then its views."""
+    """The tensor that is written, then those that lie within it."""
     bytes: int
+    makers: int
+    """Jobs that write it, or a part of it; it is there from the first of them on."""
     readers: int
     from_start: bool
     """Written before the first step: a model input."""
     to_end: bool
     """Read after the last step: a model output, or a view of it is one."""
+
+    def begun(self, done: int) -> bool:
+        """Whether it is there, or was, once the jobs of `done` have run."""
+        return self.from_start or bool(self.makers & done)
 
     def dead(self, done: int) -> bool:
         """Whether nothing needs it any more once the jobs of `done` have run."""
@@ -58,8 +63,7 @@ class Problem:
 
     jobs: tuple[Job, ...]
     values: tuple[Value, ...]
-    roots: Mapping[str, str]
-    """Tensor to the tensor whose bytes it is: itself, or what Reshapes made it from."""
+    views: Views
 
 
 class Effort:
@@ -86,13 +90,21 @@ def aligned(size: int, alignment: int) -> int:
 
 
 def problem_of(
-    graph: Graph, choices: Mapping[str, Choice], alignment: int, stages: Sequence[Stage] = ()
+    graph: Graph,
+    choices: Mapping[str, Choice],
+    alignment: int,
+    stages: Sequence[Stage] = (),
+    views: Views | None = None,
 ) -> Problem:
-    """The planning problem of `graph`. GraphError: a node has no kernel, or misuses state."""
-    lost = [n.name for n in graph.nodes if not isinstance(n.op, Reshape) and n.name not in choices]
+    """The planning problem of `graph`, where reshapes share bytes, or what `views` says.
+
+    GraphError: a node has no kernel, or misuses state.
+    """
+    views = views or views_of(graph)
+    lost = [n.name for n in graph.nodes if n.name not in views.free and n.name not in choices]
     if lost:
         raise GraphError(f"no kernel is chosen for {', '.join(lost)}: its scratch is unknown")
-    return _Builder(graph, choices, alignment, stages).build()
+    return _Builder(graph, choices, alignment, stages, views).build()
 
 
 class _Builder:
@@ -102,9 +114,10 @@ class _Builder:
         choices: Mapping[str, Choice],
         alignment: int,
         stages: Sequence[Stage],
+        views: Views,
     ) -> None:
         self.graph, self.choices, self.alignment = graph, choices, alignment
-        self.roots = roots_of(graph)
+        self.views, self.roots = views, views.roots
         self.stages = {stage.nodes[0]: stage for stage in stages}
         self.inside = {name for stage in stages for name in stage.held}
         outputs = (name for node in graph.nodes for name in node.outputs)
@@ -125,20 +138,21 @@ class _Builder:
                 rest = [next(nodes) for _ in stage.nodes[1:]]
                 jobs.append(self._stage(len(jobs), (node, *rest), stage))
                 continue
-            choice = self.choices.get(node.name)
-            demand = choice.demand if choice else Demand()
+            free = node.name in self.views.free
+            demand = Demand() if free else self.choices[node.name].demand
             after = state.visit(len(jobs), node, (*demand.in_place, *demand.updates))
             jobs.append(self._job(len(jobs), node, demand, after))
         state.check_outputs()
-        return Problem(tuple(jobs), self._values(jobs), self.roots)
+        return Problem(tuple(jobs), self._values(jobs), self.views)
 
     def _job(self, index: int, node: Node, demand: Demand, after: int) -> Job:
         operands = [self.roots[name] for name in node.inputs]
+        made = () if node.name in self.views.free else node.outputs
         return Job(
             (node,),
             reads=self._numbers(operands),
-            # Neither views nor states are among the numbers.
-            writes=self._numbers(node.outputs),
+            # States are not among the numbers.
+            writes=self._numbers([self.roots[name] for name in made]),
             scratch=aligned(demand.scratch_bytes, self.alignment),
             overwrites=self._overwritable(node, operands, demand.in_place),
             after=after | self._made_by(index, node),
@@ -182,30 +196,39 @@ class _Builder:
     def _overwritable(
         self, node: Node, operands: Sequence[str], allowed: Sequence[int]
     ) -> tuple[int, ...]:
-        """The values that may be overwritten: in the arena, no output, read as one operand only."""
+        """The values that may be overwritten: in the arena, no output, read as one operand only.
+
+        Nothing is overwritten through an operand that is a part of it, nor by a part of a value.
+        """
         if node.output not in self.numbers:
             return ()
-        names = (operands[index] for index in allowed)
+        names = (operands[index] for index in allowed if self._is_whole(node.inputs[index]))
         return tuple(
             self.numbers[name]
             for name in names
             if name in self.numbers and operands.count(name) == 1 and name not in self.held
         )
 
+    def _is_whole(self, name: str) -> bool:
+        return self.graph.tensors[name].bytes == self.graph.tensors[self.roots[name]].bytes
+
     def _values(self, jobs: Sequence[Job]) -> tuple[Value, ...]:
-        readers = [0] * len(self.numbers)
+        makers, readers = [0] * len(self.numbers), [0] * len(self.numbers)
         for index, job in enumerate(jobs):
+            for value in job.writes:
+                makers[value] |= 1 << index
             for value in job.reads:
                 readers[value] |= 1 << index
         shown: dict[str, list[str]] = {name: [name] for name in self.numbers}
-        for node in self.graph.nodes:
-            root = self.roots[node.output]
-            if root != node.output and root in shown:
-                shown[root].append(node.output)
+        for name in (name for node in self.graph.nodes for name in node.outputs):
+            root = self.roots[name]
+            if root != name and root in shown:
+                shown[root].append(name)
         return tuple(
             Value(
                 tuple(shown[name]),
                 aligned(self.graph.tensors[name].bytes, self.alignment),
+                makers[number],
                 readers[number],
                 name in self.graph.inputs,
                 name in self.held,

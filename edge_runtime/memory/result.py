@@ -68,7 +68,7 @@ class Plan:
     """
 
     order: tuple[str, ...]
-    """Every node by name, in the order to run. A Reshape does nothing when its turn comes."""
+    """Every node by name, in the order to run. Those of `free` do nothing when their turn comes."""
     placements: Mapping[str, Placement]
     """Every tensor that lies in the arena, model inputs, outputs and views included; of the inner
     ones of a stage, the rows that have a place."""
@@ -77,12 +77,13 @@ class Plan:
     state: Mapping[str, Placement]
     """State tensors, and views of them, in an area of their own."""
     aliases: Mapping[str, str]
-    """A tensor to the one whose bytes it starts on: what it is a view of (constants and state
-    included), or what it overwrites."""
+    """A tensor to the one whose bytes it shares: what it lies in (constants and state included), or
+    what it overwrites."""
     arena_bytes: int
     state_bytes: int
     lower_bound: int
-    """No plan has a smaller arena than this."""
+    """No plan has a smaller arena than this, be it that all slices and concatenations share bytes
+    which can, or none."""
     optimal: bool
     """Whether it is proved that no order, overwriting and offsets give a smaller arena."""
     peak: Peak
@@ -94,6 +95,8 @@ class Plan:
     least_bytes: int | None = None
     """No choice of stages gives a smaller arena than this, whatever it costs; None where only these
     stages were considered."""
+    free: tuple[str, ...] = ()
+    """Nodes by name for which nothing is done: what they make lies in other tensors."""
 
     @property
     def proof(self) -> str:

@@ -134,7 +134,7 @@ class PlannedMemory:
         return self.arena[place.offset : place.offset + place.bytes]
 
     def _run(self, node: Node) -> None:
-        if isinstance(node.op, Reshape):
+        if node.name in self.plan.free:
             return
         output = self.bytes_of(node.output)
         if node.output not in self.plan.aliases and node.output not in self.plan.state:
