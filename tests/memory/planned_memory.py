@@ -12,7 +12,7 @@ from edge_runtime.graph import Array, DType, Graph, Kind, Node, Op, Shape, Tenso
 from edge_runtime.kernels import Choice, Demand, Struct
 from edge_runtime.kernels.kernel import declare, nothing
 from edge_runtime.memory import Placement, Plan
-from edge_runtime.ops import Reshape
+from edge_runtime.ops import Concat, Reshape, Slice
 
 GARBAGE = 0xA5
 
@@ -73,6 +73,23 @@ class Maker:
         self.tensors[name] = Tensor(name, (1, size), DType.UINT8)
         self.nodes.append(Node(f"make_{name}", Reshape((1, size)), (source,), name))
 
+    def cut(self, name: str, source: str, begin: int, size: int) -> None:
+        op = Slice((begin,), (size,), (1,))
+        self._move(name, size, op, source)
+
+    def join(self, name: str, *sources: str) -> None:
+        size = sum(self.tensors[source].elements for source in sources)
+        self._move(name, size, Concat(0), *sources)
+
+    def _move(self, name: str, size: int, op: Op, *reads: str) -> None:
+        self.tensors[name] = tensor(name, size)
+        self.nodes.append(Node(f"make_{name}", op, reads, name))
+        self.choices[f"make_{name}"] = choice(in_place=(0,))
+
+    def flat(self) -> list[str]:
+        """The tensors that are no views under another shape."""
+        return [name for name, tensor in self.tensors.items() if len(tensor.shape) == 1]
+
     def graph(self, *outputs: str) -> Graph:
         return Graph.build("made", self.tensors.values(), self.nodes, self.inputs, outputs)
 
@@ -84,8 +101,20 @@ def makers(draw: st.DrawFn, most_nodes: int, most_units: int = 5) -> tuple[Maker
     maker = Maker(**{f"in{i}": draw(sizes) - i for i in range(draw(st.integers(1, 2)))})
     for number in range(draw(st.integers(1, most_nodes))):
         known = st.sampled_from(list(maker.tensors))
-        if draw(st.integers(0, 5)) == 0:
+        kind = draw(st.sampled_from(["view", "cut", "join", *("mix",) * 4]))
+        if kind == "view":
             maker.view(f"t{number}", draw(known))
+            continue
+        if kind == "cut":
+            source = draw(st.sampled_from(maker.flat()))
+            begin = draw(st.integers(0, maker.tensors[source].elements - 1))
+            begin -= begin % draw(st.sampled_from([1, 4]))
+            size = draw(st.integers(1, maker.tensors[source].elements - begin))
+            maker.cut(f"t{number}", source, begin, size)
+            continue
+        if kind == "join":
+            sources = draw(st.lists(st.sampled_from(maker.flat()), min_size=1, max_size=3))
+            maker.join(f"t{number}", *sources)
             continue
         reads = draw(st.lists(known, min_size=1, max_size=2))
         in_place = draw(st.sets(st.sampled_from(range(len(reads)))))

@@ -17,7 +17,8 @@ from edge_runtime.memory import Plan, plan
 from edge_runtime.memory.offsets import Block, Part, load, pack
 from edge_runtime.memory.order import least_peak
 from edge_runtime.memory.problem import Effort, problem_of
-from edge_runtime.ops import Reshape
+from edge_runtime.memory.views import views_of
+from edge_runtime.ops import Concat, Reshape, Slice
 
 
 def check(graph: Graph, result: Plan, runs: int = 2) -> None:
@@ -53,15 +54,43 @@ def orders(graph: Graph) -> Iterator[tuple[str, ...]]:
             yield tuple(node.name for node in nodes)
 
 
+def shared(graph: Graph, parts: bool) -> tuple[dict[str, str], set[str]]:
+    """The tensor that each lies in, and the nodes that have nothing to do."""
+    root = {name: name for name in graph.tensors}
+    offset = dict.fromkeys(graph.tensors, 0)
+    free = set()
+
+    def put(name: str, within: str, at: int) -> None:
+        for each in [each for each in root if root[each] == name]:
+            root[each], offset[each] = root[within], offset[within] + offset[each] + at
+
+    for node in graph.nodes:
+        begin = node.op.begin[0] if isinstance(node.op, Slice) else 0
+        if isinstance(node.op, Reshape) or (parts and isinstance(node.op, Slice) and not begin % 4):
+            put(node.output, node.inputs[0], begin)
+            free.add(node.name)
+    for node in graph.nodes:
+        if not parts or not isinstance(node.op, Concat):
+            continue
+        roots = [root[name] for name in node.inputs]
+        sizes = [graph.tensors[name].bytes for name in node.inputs]
+        alone = len(set(roots)) == len(roots) and not set(roots) & set(graph.inputs)
+        whole = all(graph.tensors[r].bytes == size for r, size in zip(roots, sizes, strict=True))
+        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        own = all(offset[r] == 0 and root[r] == r for r in roots)
+        if alone and whole and own and not any(start % 4 for start in starts):
+            for each, start in zip(roots, starts, strict=True):
+                put(each, node.output, start)
+            free.add(node.name)
+    return root, free
+
+
 def layouts(
-    graph: Graph, choices: Mapping[str, Choice], order: tuple[str, ...]
+    graph: Graph, choices: Mapping[str, Choice], order: tuple[str, ...], parts: bool
 ) -> Iterator[list[list[tuple[int, int, int]]]]:
     """For each choice of overwriting, the blocks as lists of (first, last, units)."""
     nodes = {node.name: node for node in graph.nodes}
-    root = {name: name for name in graph.tensors}
-    for node in graph.nodes:
-        if isinstance(node.op, Reshape):
-            root[node.output] = root[node.inputs[0]]
+    root, free = shared(graph, parts)
     first = dict.fromkeys(graph.inputs, -1)
     last = dict(first)
     for step, name in enumerate(order):
@@ -75,8 +104,11 @@ def layouts(
     for step, name in enumerate(order):
         node = nodes[name]
         roots = [root[read] for read in node.inputs]
-        allowed = [] if isinstance(node.op, Reshape) else choices[name].demand.in_place
-        may = [roots[i] for i in allowed if roots.count(roots[i]) == 1]
+        sizes = [graph.tensors[read].bytes for read in node.inputs]
+        working = name not in free and root[node.output] == node.output
+        allowed = choices[name].demand.in_place if working else ()
+        whole = [i for i in allowed if sizes[i] == graph.tensors[roots[i]].bytes]
+        may = [roots[i] for i in whole if roots.count(roots[i]) == 1]
         options.append([None, *(r for r in may if r not in outputs and last[r] == step)])
     for chosen in itertools.product(*options):
         blocks: dict[str, list[tuple[int, int, int]]] = {}
@@ -84,9 +116,9 @@ def layouts(
         for name in graph.inputs:
             home[name] = name
         for name, over in zip(order, chosen, strict=True):
-            made = nodes[name].output
-            if root[made] == made:
-                home[made] = made if over is None else home[over]
+            made = root[nodes[name].output]
+            if name not in free:
+                home.setdefault(made, made if over is None else home[over])
         for name, where in home.items():
             part = (first[name], last[name], units(graph.tensors[name].bytes))
             blocks.setdefault(where, []).append(part)
@@ -143,13 +175,14 @@ def test_no_order_and_no_offsets_are_better(made: tuple[Maker, tuple[str, ...]])
     assert result.lower_bound == result.arena_bytes
     assert result.arena_bytes % 4 == 0
     smaller = result.arena_bytes // 4 - 1
-    least = result.arena_bytes
-    for order in orders(graph):
-        for blocks in layouts(graph, maker.choices, order):
-            assert not fits(blocks, smaller), (order, blocks)
-            least = min(least, 4 * max(live(blocks).values()))
-    problem = problem_of(graph, maker.choices, 4)
-    assert least_peak(problem, Effort(1_000_000))[1] == least
+    for parts in (False, True):
+        least = 1 << 30
+        for order in orders(graph):
+            for blocks in layouts(graph, maker.choices, order, parts):
+                assert not fits(blocks, smaller), (order, blocks)
+                least = min(least, 4 * max(live(blocks).values()))
+        problem = problem_of(graph, maker.choices, 4, views=views_of(graph, parts=parts))
+        assert least_peak(problem, Effort(1_000_000))[1] == least
 
 
 @settings(max_examples=60, deadline=None)
@@ -297,6 +330,51 @@ def test_views_share_what_they_show() -> None:
     check(graph, result)
     assert result.arena_bytes == 80
     assert result.aliases == {"rows": "image", "flat": "made", "again": "made"}
+
+
+def test_what_is_joined_is_made_in_its_place() -> None:
+    maker = Maker(image=8)
+    maker.mix("a", 40, "image")
+    maker.mix("b", 20, "image", scratch=12)
+    maker.view("shown", "b")
+    maker.mix("c", 8, "shown")
+    maker.join("inner", "b", "c")
+    maker.join("all", "inner", "a")
+    maker.cut("part", "all", 28, 30)
+    graph = maker.graph("all", "part")
+    result = plan(graph, maker.choices)
+    check(graph, result)
+    assert {"make_inner", "make_all", "make_part", "make_shown"} == set(result.free)
+    assert result.arena_bytes == 8 + 68 + 12
+    offsets = {name: place.offset for name, place in result.placements.items()}
+    start = offsets["all"]
+    assert (offsets["b"], offsets["c"], offsets["a"]) == (start, start + 20, start + 28)
+    assert (offsets["shown"], offsets["part"]) == (start, start + 28)
+
+
+def test_what_is_joined_is_copied_where_that_takes_less() -> None:
+    """In its place, the result would be there while scratch is needed for its parts."""
+    maker = Maker(image=8)
+    maker.mix("a", 40, "image", scratch=80)
+    maker.mix("b", 40, "a", scratch=40)
+    maker.join("all", "a", "b")
+    graph = maker.graph("all")
+    result = plan(graph, maker.choices)
+    check(graph, result)
+    assert result.arena_bytes == 128
+    assert result.free == ()
+
+
+def test_what_is_used_otherwise_too_is_not_moved() -> None:
+    maker = Maker(image=40)
+    maker.mix("a", 40, "image")
+    maker.mix("odd", 6, "image")
+    for name, sources in (("twice", "aa"), ("input", ("a", "image")), ("odd_first", ("odd", "a"))):
+        maker.join(name, *sources)
+    graph = maker.graph("twice", "input", "odd_first")
+    result = plan(graph, maker.choices)
+    check(graph, result)
+    assert result.free == ()
 
 
 def test_a_view_of_a_constant_stays_in_flash() -> None:
