@@ -159,9 +159,6 @@ def gathers(draw: Draw) -> Graph:
     table = draw(tensors((INT8, FLOAT), most=3))
     axis = draw(st.integers(0, len(table.shape) - 1))
     random = np.random.default_rng(draw(seeds))
-    if draw(st.booleans()):
-        data = random.integers(-9, 9, table.shape).astype(table.dtype.numpy)
-        table = Tensor.constant("table", data, table.quantization)
     shape = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=2)))
     picked = random.integers(0, table.shape[axis], shape).astype(np.int32)
     return moved(Gather(axis), table, Tensor.constant("indices", picked))

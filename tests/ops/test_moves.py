@@ -11,6 +11,7 @@ from litert import Litert
 from one_op import one_op, seeds
 from tflm import Tflm
 
+from edge_runtime.evaluate import evaluate
 from edge_runtime.export.tflite import to_tflite
 from edge_runtime.graph import DType, Graph, Tensor
 from edge_runtime.interpreter import Interpreter
@@ -68,6 +69,19 @@ def test_as_tflm(kind: str, data: st.DataObject, tflm: Tflm) -> None:
 @given(data=st.data())
 def test_as_litert(kind: str, data: st.DataObject, litert: Litert) -> None:
     check(data.draw(LITERT[kind]), data.draw(seeds), litert)
+
+
+@pytest.mark.parametrize("kind", TFLM)
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_many_samples_at_once(kind: str, data: st.DataObject) -> None:
+    graph: Graph = data.draw(TFLM[kind])
+    samples = moves.cases(graph, data.draw(seeds))
+    arrays = {name: np.stack(parts) for name, *parts in zip(graph.inputs, *samples, strict=True)}
+    together = evaluate(graph, arrays)["out"]
+    for sample, made in zip(samples, together, strict=True):
+        alone = Interpreter(graph).run(dict(zip(graph.inputs, sample, strict=True)))["out"]
+        np.testing.assert_array_equal(made, alone)
 
 
 @pytest.mark.parametrize("dtype", [DType.INT8, DType.INT32, DType.INT64])
