@@ -69,6 +69,9 @@ class Description:
                 last.update(dict.fromkeys((*node.inputs, *node.outputs), end))
             step = end + 1
         last.update(dict.fromkeys(self.graph.outputs, step))
+        for value in self.problem.values:
+            # What is made in parts is there from the first of them on.
+            first[value.tensors[0]] = min(first[name] for name in value.tensors)
         return {
             name: Placement(
                 packing.offsets[layout.value_block[number]] + self.problem.views.offsets[name],

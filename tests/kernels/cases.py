@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from harness import Call
-from moves import bilinear_cases, move_cases
+from move_sites import bilinear_cases, move_cases
 from sites import (
     HOSTILE_NUMBERS,
     Case,
