@@ -77,6 +77,17 @@ def multiply(x: Int64, mantissa: Int64 | int, shift: Int64 | int) -> Int64:
     return rounding_shift_right(doubling_high_multiply(wrap32(x << left), mantissa), right)
 
 
+def multiply_wide(x: Int64, mantissa: Int64 | int, shift: Int64 | int) -> Int64:
+    """TFLite's MultiplyByQuantizedMultiplier of sums of 64 bits: a mantissa of 15, rounded once.
+
+    `shift` is below 8 and `x` within 2**47, so that the product fits.
+    """
+    factor = np.asarray(mantissa, np.int64)
+    reduced = np.where(factor < 0x7FFF0000, (factor + (1 << 15)) >> 16, 0x7FFF)
+    right = 15 - np.asarray(shift, np.int64)
+    return wrap32((x * reduced + (np.int64(1) << (right - 1))) >> right)
+
+
 def saturating_shift_left(x: Int64, exponent: int) -> Int64:
     """x * 2**exponent, clamped to 32 bits."""
     return np.asarray(np.clip(x << exponent, INT32_MIN, INT32_MAX), np.int64)

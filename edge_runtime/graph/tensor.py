@@ -18,6 +18,8 @@ class DType(enum.Enum):
     """Element types. The value is the name used in dumps, files and messages."""
 
     FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    """Weights only: they stay so in flash, and are computed with in single precision."""
     INT8 = "int8"
     UINT8 = "uint8"
     INT16 = "int16"
@@ -38,7 +40,7 @@ class DType(enum.Enum):
     @property
     def is_float(self) -> bool:
         """Whether elements are floating point."""
-        return self is DType.FLOAT32
+        return self in (DType.FLOAT32, DType.FLOAT16)
 
     @property
     def range(self) -> tuple[int, int]:

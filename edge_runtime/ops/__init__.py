@@ -1,7 +1,9 @@
 """The operations: what each computes, requires and costs."""
 
+from edge_runtime.ops.convolution import Conv2D, DepthwiseConv2D, SlidingConv2D, TransposeConv2D
 from edge_runtime.ops.elementwise import Add, AddScaling, Dequantize, Quantize, Reshape
-from edge_runtime.ops.linear import Conv2D, DepthwiseConv2D, FullyConnected, Linear
+from edge_runtime.ops.linear import FullyConnected, Linear
+from edge_runtime.ops.matmul import BatchMatMul
 from edge_runtime.ops.move import (
     BatchToSpace,
     BroadcastTo,
@@ -33,6 +35,7 @@ __all__ = [
     "Add",
     "AddScaling",
     "AveragePool2D",
+    "BatchMatMul",
     "BatchToSpace",
     "BroadcastTo",
     "Concat",
@@ -56,10 +59,12 @@ __all__ = [
     "ResizeNearest",
     "Reverse",
     "Slice",
+    "SlidingConv2D",
     "Softmax",
     "SoftmaxScaling",
     "SpaceToBatch",
     "SpaceToDepth",
     "Tile",
     "Transpose",
+    "TransposeConv2D",
 ]

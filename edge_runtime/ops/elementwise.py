@@ -84,15 +84,16 @@ class Add(Op):
 
 @dataclass(frozen=True)
 class Quantize(Op):
-    """float32 to int8, or int8 of one scale to int8 of another."""
+    """float32 to int8, int8 of one scale to int8 of another, or between int8 and uint8."""
 
     NAME = "QUANTIZE"
     INPUTS = (1, 1)
 
     def problems(self, inputs: Sequence[Tensor], output: Tensor) -> list[str]:
+        wider = (DType.UINT8,) if inputs[0].dtype is DType.INT8 else ()
         return [
-            *type_problem(inputs[0], DType.FLOAT32, DType.INT8),
-            *type_problem(output, DType.INT8),
+            *type_problem(inputs[0], DType.FLOAT32, DType.INT8, DType.UINT8),
+            *type_problem(output, DType.INT8, *wider),
             *per_tensor_problem(inputs[0]),
             *per_tensor_problem(output),
         ]
@@ -110,7 +111,8 @@ class Quantize(Op):
         factor = self.multiplier(inputs, output)
         shifted = values[0].astype(np.int64) - inputs[0].quant.zero_point
         scaled = numerics.multiply(shifted, factor.mantissa, factor.shift)
-        return np.clip(scaled + output.quant.zero_point, *output.dtype.range).astype(np.int8)
+        bounds = output.dtype.range
+        return np.clip(scaled + output.quant.zero_point, *bounds).astype(output.dtype.numpy)
 
     def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
         return True

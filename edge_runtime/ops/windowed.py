@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_runtime.graph.op import Activation, Window
-from edge_runtime.graph.tensor import Array, Quantization, Tensor
+from edge_runtime.graph.op import Activation, Window, type_problem
+from edge_runtime.graph.tensor import Array, DType, Quantization, Tensor
 
 
 def windows(image: Array, kernel: tuple[int, int], window: Window, fill: float) -> Array:
@@ -74,13 +74,15 @@ def _quantize_bound(real: float, quantization: Quantization) -> int:
     return quantization.zero_point + int(np.floor(ratio + 0.5))
 
 
-def quantization_axis_problem(weights: Tensor, axis: int) -> list[str]:
-    """A sentence when weights are neither per-tensor nor per-channel along `axis`."""
+def weights_problems(weights: Tensor, axis: int) -> list[str]:
+    """Sentences when integer weights are neither per-tensor nor per-channel along `axis`."""
     quantization = weights.quantization
+    if weights.dtype.is_float:
+        return []
     if quantization is None:
         return [f"weights {weights.name} are {weights.dtype.value} without a scale"]
-    if any(quantization.zero_points):
-        return [f"weights {weights.name} have a zero point other than 0, which int8 does not allow"]
+    if len(set(quantization.zero_points)) > 1:
+        return [f"weights {weights.name} have several zero points; allowed: one for all channels"]
     if len(quantization.scales) == 1:
         return []
     if quantization.axis != axis or len(quantization.scales) != weights.shape[axis]:
@@ -91,14 +93,12 @@ def quantization_axis_problem(weights: Tensor, axis: int) -> list[str]:
     return []
 
 
-def bias_problems(inputs: Sequence[Tensor], channels: int, expected: str) -> list[str]:
+def bias_problems(inputs: Sequence[Tensor], channels: int, allowed: Sequence[DType]) -> list[str]:
     """What is wrong with the optional third input of a convolution or fully connected layer."""
     if len(inputs) < 3:
         return []
     bias = inputs[2]
-    found = []
-    if bias.dtype.value != expected:
-        found.append(f"bias {bias.name} is {bias.dtype.value}; allowed: {expected}")
+    found = type_problem(bias, *allowed)
     if bias.data is None:
         found.append(f"bias {bias.name} is computed at run time; it must be a constant")
     if bias.elements != channels:

@@ -8,12 +8,14 @@ from edge_runtime.passes.dilation import fold_crops, fold_dilations
 from edge_runtime.passes.layout import absorb_transposes, merge_reshapes, merge_slices
 from edge_runtime.passes.pads import fold_pads
 from edge_runtime.passes.quantize import fuse_quantization
+from edge_runtime.passes.same import drop_same_quantization
 from edge_runtime.passes.simplify import drop_unused, simplify
 from edge_runtime.passes.state import settle_state
 
 __all__ = [
     "absorb_transposes",
     "clamp",
+    "drop_same_quantization",
     "drop_unused",
     "fold_affine",
     "fold_constants",

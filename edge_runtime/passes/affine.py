@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.graph import Activation, Graph, Node, Quantization, Tensor, Window
+from edge_runtime.graph import Activation, DType, Graph, Node, Quantization, Tensor, Window
 from edge_runtime.graph.verify import verify
 from edge_runtime.ops import Add, DepthwiseConv2D, Linear, Reshape
 from edge_runtime.passes.draft import Draft
@@ -65,6 +65,8 @@ def _fold(draft: Draft, node: Node, affine: _Affine) -> None:
     target = _linear_before(draft, node)
     if target is None or not isinstance(target.op, Linear):
         return
+    if draft.tensors[target.inputs[1]].dtype is not DType.FLOAT32:
+        return
     if draft.tensors[target.inputs[1]].quantization is not None and affine.scale.min() <= 0:
         return
     weights, *bias = (draft.tensors[name] for name in target.inputs[1:])
@@ -104,6 +106,8 @@ def _linear_before(draft: Draft, node: Node) -> Node | None:
         tensor = maker.inputs[0]
     maker = draft.maker(tensor)
     if maker is None or not isinstance(maker.op, Linear) or not draft.is_private(tensor):
+        return None
+    if draft.tensors[maker.inputs[1]].data is None:
         return None
     last_dimension_kept = draft.tensors[tensor].shape[-1:] == (channels,)
     return maker if maker.op.activation is Activation.NONE and last_dimension_kept else None

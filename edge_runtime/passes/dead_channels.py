@@ -18,6 +18,7 @@ import numpy.typing as npt
 from edge_runtime.graph import DType, Graph, Kind, Node, Quantization, Tensor
 from edge_runtime.graph.verify import verify
 from edge_runtime.ops import Add, Conv2D, DepthwiseConv2D, FullyConnected, Mean, Pool2D, Reshape
+from edge_runtime.ops.linear import weight_zero
 from edge_runtime.passes.draft import Draft
 from edge_runtime.passes.intervals import Interval, intervals
 
@@ -87,6 +88,16 @@ def _ties(graph: Graph, node: Node) -> bool:
 _MAKERS = (Conv2D, FullyConnected)
 
 
+def _makes(graph: Graph, node: Node) -> bool:
+    """Whether each channel of the output is made by weights of its own, of all input channels."""
+    if not isinstance(node.op, _MAKERS):
+        return False
+    image, weights = graph.node_inputs(node)[:2]
+    if isinstance(node.op, Conv2D) and node.op.groups(image.shape, weights.shape) > 1:
+        return False
+    return weights.data is not None and not weight_zero(weights)
+
+
 def _removable(graph: Graph, bounds: Mapping[str, Interval], names: list[str]) -> Mask | None:
     """The channels that a group can do without; None where it needs all."""
     if any(name not in bounds or graph.tensors[name].dtype is not DType.INT8 for name in names):
@@ -100,7 +111,7 @@ def _removable(graph: Graph, bounds: Mapping[str, Interval], names: list[str]) -
         if (
             tensor.kind is Kind.STATE
             or maker is None
-            or not (_ties(graph, maker) or isinstance(maker.op, _MAKERS))
+            or not (_ties(graph, maker) or _makes(graph, maker))
         ):
             return None
         for reader in graph.consumers(name):
@@ -115,12 +126,11 @@ def _removable(graph: Graph, bounds: Mapping[str, Interval], names: list[str]) -
 def _dispensable(graph: Graph, node: Node, tensor: Tensor, bounds: Interval) -> Mask:
     """The channels of `tensor` that `node`, which reads it, can do without."""
     none = np.zeros(len(bounds.low), np.bool_)
-    if not isinstance(node.op, _MAKERS) or node.inputs.count(tensor.name) != 1:
+    if not _makes(graph, node) or node.inputs.count(tensor.name) != 1:
         return none
     weights = graph.node_inputs(node)[1]
     count, rest = divmod(weights.shape[-1], len(none))
-    grouped = isinstance(node.op, Conv2D) and count != 1
-    if rest or grouped or weights.data is None or graph.node_output(node).dtype is not DType.INT8:
+    if rest or graph.node_output(node).dtype is not DType.INT8:
         return none
     columns = weights.values.reshape(-1, count, len(none))
     unread = np.asarray(~columns.any((0, 1)))

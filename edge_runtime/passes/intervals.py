@@ -24,6 +24,7 @@ from edge_runtime.ops import (
     Quantize,
     Reshape,
 )
+from edge_runtime.ops.linear import weight_zero
 from edge_runtime.ops.windowed import quantized_bounds
 
 Int64 = npt.NDArray[np.int64]
@@ -106,12 +107,13 @@ def _linear(
 ) -> Interval | None:
     """Sums of products at their extremes, requantized: that is monotone unless they overflow."""
     weights = inputs[1]
-    if {inputs[0].dtype, weights.dtype, output.dtype} != {DType.INT8}:
+    if {inputs[0].dtype, weights.dtype, output.dtype} != {DType.INT8} or weights.data is None:
         return None
     low, high = (end - inputs[0].quant.zero_point for end in (image.low, image.high))
     if isinstance(op, Conv2D | DepthwiseConv2D) and op.window.pads:
         low, high = np.minimum(low, 0), np.maximum(high, 0)
-    rows = np.moveaxis(weights.values.astype(np.int64), op.weight_axis, 0)
+    stored = weights.values.astype(np.int64) - weight_zero(weights)
+    rows = np.moveaxis(stored, op.weight_axis, 0)
     if isinstance(op, DepthwiseConv2D):
         if len(low) != len(rows):
             return None

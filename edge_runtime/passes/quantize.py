@@ -142,6 +142,8 @@ def _commit(
 def _integer_constants(draft: Draft, node: Node, image: Tensor) -> tuple[str, ...]:
     """Names of new integer weights and bias; none where the weights have no scales."""
     weights, *bias = (draft.tensors[name] for name in node.inputs[1:])
+    if weights.data is None:
+        return ()
     if weights.quantization is None and isinstance(node.op, Linear):
         weights = _exact(weights, node.op.weight_axis)
     if weights.quantization is None:
