@@ -10,8 +10,9 @@ from edge_runtime.graph import Array
 
 LICENSE = "/* SPDX-License-Identifier: Apache-2.0 */\n"
 
-_C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t",
-            "int64": "int64_t", "bool": "uint8_t", "float32": "float"}  # fmt: skip
+_C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t",
+            "int32": "int32_t", "int64": "int64_t", "bool": "uint8_t",
+            "float32": "float"}  # fmt: skip
 
 
 def c_type(dtype: str) -> str:

@@ -144,26 +144,29 @@ class Compiled:
             name = f"layer_{index}_operands"
             pointers = "".join(f"    {address},\n" for address in addresses)
             return [name], f"static const void *const {name}[] = {{\n{pointers}}};\n"
-        types = [c_code.c_type(self.graph.tensors[n].dtype.value) for n in choice.operands(node)]
+        tensors = [self.graph.tensors[name] for name in choice.operands(node)]
         casts = [
-            f"(const {kind} *)(const void *)({address})"
-            for kind, address in zip(types, addresses, strict=True)
+            f"(const {c_code.c_type(tensor.dtype.value)} *)(const void *)({address})"
+            f"{_share(tensor, choice.demand.images)}"
+            for tensor, address in zip(tensors, addresses, strict=True)
         ]
         return casts, ""
 
     def _function(self, index: int, node: Node, scratch: str, constants: dict[str, str]) -> str:
         """The function of a layer that runs all at once."""
         choice = self.choices[node.name]
+        images = choice.demand.images
         read, table = self._operands(index, node, constants)
         write = [
             f"({c_code.c_type(made.dtype.value)} *)(void *)({self._address(made.name, constants)})"
+            f"{_share(made, images)}"
             for made in self.graph.node_outputs(node)
         ]
         arguments = ",\n        ".join([f"&layer_{index}", *read, *write, scratch])
-        return (
-            f"{table}MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n"
-            f"    {choice.kernel.name}(\n        {arguments});\n}}\n"
-        )
+        call = f"    {choice.kernel.name}(\n        {arguments});\n"
+        if images > 1:
+            call = f"    for (uint32_t i = 0; i < {images}u; i++) {{\n{call}    }}\n"
+        return f"{table}MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n{call}}}\n"
 
     def _stage(self, number: int) -> str:
         layers = {node.name: index for index, node in enumerate(self.working)}
@@ -262,6 +265,11 @@ class Compiled:
 
 
 _ALIGNED = "MODEL_ALIGNED "
+
+
+def _share(tensor: Tensor, images: int) -> str:
+    """How far image number i of a tensor lies behind its start."""
+    return f" + i * {tensor.elements // images}u" if images > 1 else ""
 
 
 def _initializer(struct: Struct, prefix: str, indent: str = "    ") -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from edge_runtime.graph import Window
 from edge_runtime.kernels.kernel import RowWindow, Site
 from edge_runtime.kernels.struct import Field, Struct
-from edge_runtime.ops import Conv2D, DepthwiseConv2D, Pool2D
+from edge_runtime.ops import Pool2D, SlidingConv2D
 
 LARGEST = 65535
 """er_window holds its numbers in 16 bits."""
@@ -28,7 +29,7 @@ class Sliding:
     def of(site: Site) -> Sliding:
         """The window of a convolution or pool."""
         op, image, output = site.node.op, site.inputs[0].shape, site.output.shape
-        assert isinstance(op, Conv2D | DepthwiseConv2D | Pool2D)
+        assert isinstance(op, SlidingConv2D | Pool2D)
         kernel = op.kernel if isinstance(op, Pool2D) else site.inputs[1].shape[1:3]
         return Sliding(
             (image[1], image[2]),
@@ -89,9 +90,14 @@ class Sliding:
         window = self.window
         return RowWindow(self.kernel[0], window.stride[0], window.dilation[0], window.pad_before[0])
 
-    def trailing(self) -> tuple[int, ...]:
-        """The inputs that such a kernel may overwrite."""
-        return (0,) if self.pixels_trail() else ()
+    def trailing(self, images: int = 1) -> tuple[int, ...]:
+        """The inputs that such a kernel may overwrite, called for one image after the other."""
+        return (0,) if self.fits_behind(images) and self.pixels_trail() else ()
+
+    def fits_behind(self, images: int) -> bool:
+        """Whether each of several images ends before the next one's input starts."""
+        read, made = math.prod((*self.image, self.in_c)), math.prod((*self.output, self.out_c))
+        return images == 1 or made <= read
 
     def rows_trail(self) -> bool:
         """Whether a kernel that works channel by channel, row by row, may work in place.
@@ -116,7 +122,15 @@ class Sliding:
 
 def window_field(site: Site) -> Field:
     """The window of a convolution or pool as the field `window` of its parameters."""
-    slide = Sliding.of(site)
+    return _field(Sliding.of(site))
+
+
+def pixel_window(count: int, in_c: int, out_c: int) -> Field:
+    """The field of a convolution of `count` pixels, each by itself."""
+    return _field(Sliding((1, count), in_c, (1, count), out_c, (1, 1), Window()))
+
+
+def _field(slide: Sliding) -> Field:
     numbers = {
         "in_h": slide.image[0],
         "in_w": slide.image[1],
@@ -134,6 +148,11 @@ def window_field(site: Site) -> Field:
         "pad_left": slide.window.pad_before[1],
     }
     return "window", Struct("er_window", tuple(numbers.items()))
+
+
+def image_rows(site: Site) -> RowWindow | None:
+    """The window along the height, where there is one image."""
+    return Sliding.of(site).rows if site.inputs[0].shape[0] == 1 else None
 
 
 def element_rows(site: Site) -> RowWindow | None:

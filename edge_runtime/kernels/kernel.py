@@ -63,7 +63,9 @@ class Demand:
     those of state that it may read and write at one place. `rows` is set where the kernel can make
     a few rows of its output by themselves, from the rows of all operands that the window reads;
     `row_cost` is about how many instructions each such call costs more than its share of one call
-    for all rows.
+    for all rows. A kernel
+    that serves one image is called `images` times, each operand and the output going on by an equal
+    share.
     """
 
     scratch_bytes: int = 0
@@ -73,6 +75,7 @@ class Demand:
     updates: tuple[int, ...] = ()
     rows: RowWindow | None = None
     row_cost: int = 0
+    images: int = 1
 
 
 def nothing(site: Site) -> Demand:

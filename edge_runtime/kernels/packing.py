@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime import numerics
-from edge_runtime.graph import Array
+from edge_runtime.graph import Array, DType
 from edge_runtime.kernels.kernel import Site
+from edge_runtime.numerics import Multiplier
 from edge_runtime.ops import Linear
+from edge_runtime.ops.linear import weight_zero, wide_sums
 
 Int8 = npt.NDArray[np.int8]
 
 GROUP = 4
 """Elements that the DSP kernels unpack at once."""
+LANES = 4
+"""Channels that the single-precision kernels work on at once."""
 _PAIRS = (0, 2, 1, 3)
 """The order in which they come out: SXTB16 takes bytes 0 and 2, then 1 and 3."""
 
@@ -28,19 +32,15 @@ def linear_constants(
     `pack` puts weights given as (output channels, elements) in the kernel's order. With `fold`, the
     bias takes in the input's zero point times the sum of a channel's weights.
     """
-    op = site.node.op
-    assert isinstance(op, Linear)
-    first = np.moveaxis(site.inputs[1].values, op.weight_axis, 0)
-    rows = np.array(first.reshape(first.shape[0], -1), np.int8)
+    rows = np.array(_rows(site), np.int8)
     bias = np.zeros(len(rows), np.int64)
     if len(site.inputs) > 2:
         bias += site.inputs[2].values.reshape(-1).astype(np.int64)
-    factors = op.multipliers(site.inputs, site.output)
-    mantissa = np.array([factor.mantissa for factor in factors], np.int32)
-    shift = np.array([factor.shift for factor in factors], np.int8)
+    mantissa, shift = factor_arrays(_linear(site).multipliers(site.inputs, site.output))
     # A factor of 0 becomes sums of 0 with an ordinary factor: fast kernels serve no others.
     nothing = mantissa == 0
-    rows[nothing], bias[nothing], mantissa[nothing], shift[nothing] = 0, 0, 1 << 30, -2
+    rows[nothing], bias[nothing] = weight_zero(site.inputs[1]), 0
+    mantissa[nothing], shift[nothing] = 1 << 30, -2
     if fold:
         bias -= site.inputs[0].quant.zero_point * rows.astype(np.int64).sum(1)
     return {
@@ -51,12 +51,88 @@ def linear_constants(
     }
 
 
-def channels_first(rows: Int8) -> Int8:
+def _linear(site: Site) -> Linear:
+    op = site.node.op
+    assert isinstance(op, Linear)
+    return op
+
+
+def _rows(site: Site) -> Array:
+    """The weights as (output channels, elements)."""
+    first = np.moveaxis(site.inputs[1].values, _linear(site).weight_axis, 0)
+    return first.reshape(first.shape[0], -1)
+
+
+def factor_arrays(
+    factors: Sequence[Multiplier],
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
+    """Mantissas and shifts, as kernels read them."""
+    mantissa = np.array([factor.mantissa for factor in factors], np.int32)
+    return mantissa, np.array([factor.shift for factor in factors], np.int8)
+
+
+def wide_factor(factor: Multiplier) -> Multiplier:
+    """As sums of 64 bits take it: a mantissa of 15 bits, and the shift to the right."""
+    mantissa = (factor.mantissa + (1 << 15)) >> 16 if factor.mantissa < 0x7FFF0000 else 0x7FFF
+    return Multiplier(mantissa, 15 - factor.shift)
+
+
+def offset_constants(site: Site) -> dict[str, Array]:
+    """`linear_constants`, unpacked, of weights with a zero point.
+
+    The bias takes in all that does not depend on the input.
+    """
+    constants = linear_constants(site, channels_first, fold=True)
+    depth = constants["weights"].size // len(constants["bias"])
+    both = site.inputs[0].quant.zero_point * weight_zero(site.inputs[1])
+    bias = constants["bias"].astype(np.int64) + both * depth
+    return {**constants, "bias": numerics.wrap32(bias).astype(np.int32)}
+
+
+def wide_constants(site: Site, pack: Callable[[Int8], Int8]) -> dict[str, Array]:
+    """What the kernels on int16 read: `pack` is as for `linear_constants`."""
+    rows = np.array(_rows(site), np.int8)
+    bias = np.zeros(len(rows), np.int64)
+    if len(site.inputs) > 2:
+        bias += site.inputs[2].values.reshape(-1)
+    factors = _linear(site).multipliers(site.inputs, site.output)
+    if wide_sums(site.inputs):
+        factors = tuple(map(wide_factor, factors))
+    mantissa, shift = factor_arrays(factors)
+    return {"weights": pack(rows), "bias": bias, "mantissa": mantissa, "shift": shift}
+
+
+def float_constants(site: Site, pack: Callable[[Array], Array]) -> dict[str, Array]:
+    """What the single-precision kernels read. Half-precision weights are given by their bits."""
+    weights, rows = site.inputs[1], _rows(site)
+    if weights.dtype is DType.FLOAT16:
+        rows = rows.view(np.uint16)
+    bias = np.zeros(len(rows), np.float32)
+    if len(site.inputs) > 2:
+        bias += site.inputs[2].values.reshape(-1)
+    constants = {"weights": pack(rows), "bias": bias}
+    if not weights.dtype.is_float:
+        scales = np.asarray(weights.quant.scales, np.float32)
+        constants["scale"] = np.broadcast_to(scales, len(rows)).copy()
+    return constants
+
+
+def pack_lanes(rows: Array, groups: int = 1) -> Array:
+    """Channels four by four, element by element; of each group the last one to three likewise."""
+    parts = []
+    for group in np.split(rows, groups):
+        whole = len(group) // LANES * LANES
+        blocks = group[:whole].reshape(-1, LANES, rows.shape[1])
+        parts += [blocks.swapaxes(1, 2).reshape(-1), group[whole:].T.reshape(-1)]
+    return np.concatenate(parts)
+
+
+def channels_first(rows: Array) -> Array:
     """Channel by channel."""
     return rows.reshape(-1)
 
 
-def channels_last(rows: Int8) -> Int8:
+def channels_last(rows: Array) -> Array:
     """Element by element, all channels of each side by side."""
     return np.ascontiguousarray(rows.T).reshape(-1)
 
@@ -77,6 +153,15 @@ def pack_channel_pairs(rows: Int8) -> Int8:
     pairs = filled[:paired, order].reshape(paired // 2, 2, len(order)).swapaxes(1, 2)
     last = filled[paired:, : len(order)]
     return np.concatenate([pairs.reshape(-1), last.reshape(-1)])
+
+
+def pack_groups(rows: Int8) -> Int8:
+    """For er_conv_s16_dsp: see the head of that file."""
+    count, depth = rows.shape
+    groups = -(-depth // GROUP)
+    filled = np.zeros((count, groups * GROUP), np.int8)
+    filled[:, :depth] = rows
+    return filled.reshape(count, groups, GROUP)[..., _PAIRS].reshape(-1)
 
 
 def pack_row_pairs(rows: Int8) -> Int8:

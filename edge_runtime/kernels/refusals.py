@@ -11,6 +11,12 @@ MOST_SUMMED = 1 << 23
 MOST_DIMENSIONS = 4
 
 
+class OtherType(str):
+    """A refusal of element types, which tells less than any other that the same node meets."""
+
+    __slots__ = ()
+
+
 def never(site: Site) -> str | None:
     """Nothing is refused."""
     return None
@@ -20,8 +26,24 @@ def int8(site: Site) -> str | None:
     """Other types than int8, of the first input or the output."""
     for tensor in (site.inputs[0], site.output):
         if tensor.dtype is not DType.INT8:
-            return str(tensor.dtype.value)
+            return OtherType(tensor.dtype.value)
     return None
+
+
+def weighted(site: Site, image: DType, weights: DType) -> str | None:
+    """Other types than these, of the first input and the weights."""
+    found = site.inputs[0].dtype, site.inputs[1].dtype
+    if found == (image, weights):
+        return None
+    return OtherType(f"{found[0].value} by {found[1].value}")
+
+
+def packed(site: Site, image: DType, weights: DType) -> str | None:
+    """Other types than these, and weights that cannot be packed at export."""
+    refused = weighted(site, image, weights)
+    if refused is None and site.inputs[1].data is None:
+        return "weights that are computed at run time"
+    return refused
 
 
 def one_image(site: Site) -> str | None:

@@ -11,6 +11,7 @@ from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Graph, Node
 from edge_runtime.kernels.catalog import KERNELS
 from edge_runtime.kernels.kernel import Choice, Kernel, Site
+from edge_runtime.kernels.refusals import OtherType
 from edge_runtime.ops import Reshape
 
 _INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
@@ -48,7 +49,8 @@ def choose_one(site: Site, isas: Sequence[str]) -> Choice | Problem:
             refused = kernel.refuses(site)
             if refused is None:
                 return Choice(kernel, kernel.demand(site), _reason(kernel, refusals))
-            refusals[isa] = refused
+            if isa not in refusals or not isinstance(refused, OtherType):
+                refusals[isa] = refused
     told = [f"{isa} refuses {why}" for isa, why in refusals.items()]
     reason = "; ".join(told) or "there is no kernel for this operation"
     return Problem(site.node.name, site.node.op.NAME, reason)

@@ -12,13 +12,15 @@ from edge_runtime.ops.windowed import quantized_bounds
 
 Field = tuple[str, object]
 
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class Struct:
     """A C struct of type `type_name`: values by field, in the order of the header.
 
     A value is an int, a float (single precision), a tuple of ints, a Struct, or a str: the field
-    of the constant in `Demand.constants` that the pointer goes to.
+    of the constant in `Demand.constants` that the pointer goes to. 0 is the pointer to nothing.
     """
 
     type_name: str
@@ -51,6 +53,12 @@ def zeros(image: Tensor, output: Tensor) -> tuple[Field, Field]:
 def clamp(activation: Activation, output: Tensor) -> tuple[Field, Field]:
     """The bounds of a fused activation, in stored values."""
     low, high = quantized_bounds(activation, output)
+    return ("act_min", low), ("act_max", high)
+
+
+def float_clamp(activation: Activation) -> tuple[Field, Field]:
+    """The bounds of a fused activation, infinity standing for the largest finite number."""
+    low, high = np.clip(activation.bounds, -LARGEST_FLOAT, LARGEST_FLOAT).tolist()
     return ("act_min", low), ("act_max", high)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from harness import Call
+from linear_cases import LINEAR_CASES
 from move_sites import bilinear_cases, move_cases
 from sites import (
     HOSTILE_NUMBERS,
@@ -170,6 +171,7 @@ CASES = [
     *scaling_cases(),
     *move_cases(),
     *bilinear_cases(),
+    *LINEAR_CASES,
 ]
 
 

@@ -52,6 +52,13 @@ class Case:
         made = site.node.op.compute(self.values, site.inputs, (site.output, *site.also))
         return b"".join(array.tobytes() for array in made)
 
+    def matches(self, output: bytes) -> bool:
+        """Whether outputs are the reference's: integers exactly, floats up to rounding."""
+        if not self.site.output.dtype.is_float:
+            return output == self.expected
+        made, expected = (np.frombuffer(raw, np.float32) for raw in (output, self.expected))
+        return bool(np.allclose(made, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max()))
+
 
 def activation(shape: Shape, scale: float, zero: int, name: str = "in") -> Tensor:
     return Tensor(name, shape, DType.INT8, quantization=Quantization.per_tensor(scale, zero))

@@ -84,6 +84,8 @@ def pack(value: Struct, addresses: dict[str, int], pointer_bytes: int) -> bytes:
 
 
 def _field(field: Field, value: object, addresses: dict[str, int], pointer_bytes: int) -> bytes:
+    if field.pointer and value == 0:
+        return bytes(pointer_bytes)
     if field.pointer:
         assert isinstance(value, str)
         return addresses[value].to_bytes(pointer_bytes, "little")

@@ -6,14 +6,28 @@ entry in the module of its family here.
 
 from __future__ import annotations
 
-from edge_runtime.kernels.catalog import elementwise, linear, move, pool, reduce
+from edge_runtime.kernels.catalog import (
+    elementwise,
+    linear,
+    linear_float,
+    linear_wide,
+    matmul,
+    move,
+    pool,
+    reduce,
+    unsigned,
+)
 from edge_runtime.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
     *linear.KERNELS,
+    *linear_wide.KERNELS,
+    *linear_float.KERNELS,
+    *matmul.KERNELS,
     *pool.KERNELS,
     *elementwise.KERNELS,
     *reduce.KERNELS,
     *move.KERNELS,
+    *unsigned.KERNELS,
 )
 """Within an ISA and an operation, in order of preference."""

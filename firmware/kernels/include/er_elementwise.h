@@ -36,6 +36,13 @@ typedef struct {
     int32_t zero;
 } er_dequantize_s8;
 
+/* int8 to uint8 and back, zero points being 128 apart. */
+typedef struct {
+    uint32_t elements;
+} er_flip;
+
+void er_flip_x8_ref(const er_flip *p, const void *input, void *output, void *scratch);
+
 void er_add_s8_ref(const er_add_s8 *p, const int8_t *a, const int8_t *b, int8_t *output,
                    void *scratch);
 void er_add_broadcast_s8_ref(const er_add_s8 *p, const int8_t *a, const int8_t *b, int8_t *output,

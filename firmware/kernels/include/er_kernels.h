@@ -15,6 +15,9 @@
 
 #include "er_elementwise.h"
 #include "er_linear.h"
+#include "er_linear_f32.h"
+#include "er_linear_s16.h"
+#include "er_matmul.h"
 #include "er_move.h"
 #include "er_pool.h"
 #include "er_reduce.h"

@@ -30,7 +30,26 @@ typedef struct {
     const int8_t *shift;
 } er_linear_s8;
 
+/* Convolution of `groups` groups of channels, each with its share of the outputs, by weights that
+ * may have a zero point. Weights are OHWI, I being the channels of a group. A transposed
+ * convolution has the strides, dilations and padding of the convolution that it is the transpose
+ * of; sizes and channels are those of its own input and output. */
+typedef struct {
+    er_window window;
+    uint32_t groups;
+    int16_t in_zero, weight_zero, out_zero;
+    int16_t act_min, act_max;
+    const int8_t *weights;
+    const int32_t *bias;
+    const int32_t *mantissa;
+    const int8_t *shift;
+} er_conv_grouped_s8;
+
 void er_conv_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_conv_grouped_s8_ref(const er_conv_grouped_s8 *p, const int8_t *input, int8_t *output,
+                            void *scratch);
+void er_conv_transposed_s8_ref(const er_conv_grouped_s8 *p, const int8_t *input, int8_t *output,
+                               void *scratch);
 void er_depthwise_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8_ref(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 

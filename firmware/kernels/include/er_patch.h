@@ -96,4 +96,24 @@ static inline void er_patch(const er_window *w, const int8_t *input, int32_t row
     er_patch_runs(w, input, row, column, zero, er_copy_run, to);
 }
 
+/* The same of one group of channels: of each pixel, which has in_c bytes, those from `first` on. */
+static inline void er_patch_group(const er_window *w, const int8_t *input, int32_t row,
+                                  int32_t column, int32_t first, int32_t count, int32_t zero,
+                                  void *to)
+{
+    if (count == w->in_c) {
+        er_patch(w, input, row, column, zero, to);
+        return;
+    }
+    int32_t y = row * w->stride_h - w->pad_top;
+    for (int32_t i = 0; i < w->kernel_h; i++, y += w->dilation_h) {
+        int32_t x = column * w->stride_w - w->pad_left;
+        for (int32_t j = 0; j < w->kernel_w; j++, x += w->dilation_w) {
+            const int inside = y >= 0 && y < w->in_h && x >= 0 && x < w->in_w;
+            const int8_t *pixel = inside ? input + (y * w->in_w + x) * w->in_c + first : NULL;
+            to = er_copy_run(pixel, count, zero, to);
+        }
+    }
+}
+
 #endif
