@@ -23,10 +23,11 @@ from edge_runtime.export import onnx_rounding
 from edge_runtime.export.onnx_rounding import origin_and_nudge
 from edge_runtime.export.onnx_values import FROM_PLANAR, TO_PLANAR, Attribute, Step, Values
 from edge_runtime.files import write_file
-from edge_runtime.graph import Activation, Graph, Kind, Node, Shape, Tensor, Window
+from edge_runtime.graph import Activation, DType, Graph, Kind, Node, Shape, Tensor, Window
 from edge_runtime.ops import (
     Add,
     AveragePool2D,
+    BatchMatMul,
     Conv2D,
     DepthwiseConv2D,
     Dequantize,
@@ -39,7 +40,9 @@ from edge_runtime.ops import (
     Reshape,
     Softmax,
     Transpose,
+    TransposeConv2D,
 )
+from edge_runtime.ops.linear import weight_zero
 from edge_runtime.ops.windowed import quantized_bounds
 
 OPSET = 13
@@ -86,9 +89,29 @@ def _problems(graph: Graph) -> list[Problem]:
         for tensor in graph.of_kind(Kind.STATE)
     ]
     for node in graph.nodes:
+        found += [Problem(node.name, node.op.NAME, reason) for reason in _forms(graph, node)]
         if isinstance(node.op, AveragePool2D) and node.op.window.dilation != (1, 1):
             reason = f"dilation {node.op.window.dilation} of an average pool; allowed: (1, 1)"
             found.append(Problem(node.name, node.op.NAME, reason))
+    return found
+
+
+def _forms(graph: Graph, node: Node) -> list[str]:
+    """What is wrong with the types and groups of an operation that multiplies."""
+    op, inputs = node.op, graph.node_inputs(node)
+    if not isinstance(op, Linear | BatchMatMul):
+        return []
+    types = {tensor.dtype for tensor in inputs[:2]}
+    found = []
+    if types not in ({DType.FLOAT32}, {DType.INT8}):
+        told = " and ".join(tensor.dtype.value for tensor in inputs[:2])
+        found.append(f"{told}; allowed: float32, or int8")
+    if isinstance(op, Linear) and inputs[1].data is None:
+        found.append(f"weights {inputs[1].name} are computed at run time")
+    elif isinstance(op, Linear) and inputs[1].dtype is DType.INT8 and weight_zero(inputs[1]):
+        found.append(f"weights {inputs[1].name} have a zero point other than 0")
+    if isinstance(op, TransposeConv2D) and op.groups(inputs[0].shape, inputs[1].shape) > 1:
+        found.append("a transposed convolution in groups cannot be written yet")
     return found
 
 
@@ -106,6 +129,10 @@ class _Writer:
         match node.op:
             case Conv2D() | DepthwiseConv2D():
                 self._convolution(node, node.op, inputs, output)
+            case TransposeConv2D():
+                self._transposed(node, node.op, inputs, output)
+            case BatchMatMul():
+                self._matmul(node, node.op, inputs, output)
             case FullyConnected():
                 self._fully_connected(node, node.op, inputs, output)
             case Pool2D():
@@ -129,7 +156,7 @@ class _Writer:
         image, weights = inputs[0], inputs[1]
         depthwise = isinstance(op, DepthwiseConv2D)
         attributes = {
-            "group": image.shape[3] if depthwise else 1,
+            "group": image.shape[3] // (1 if depthwise else weights.shape[3]),
             "kernel_shape": list(weights.shape[1:3]),
             **_sliding(op.window),
         }
@@ -141,10 +168,49 @@ class _Writer:
         ]
         self._make(node, output, True, self.values.real(image, True), steps)
 
-    def _weights(self, inputs: Sequence[Tensor], order: tuple[int, ...]) -> list[str]:
+    def _transposed(
+        self, node: Node, op: TransposeConv2D, inputs: Sequence[Tensor], output: Tensor
+    ) -> None:
+        image, kernel, window = inputs[0], inputs[1].shape[1:3], op.window
+        after = [
+            (image.shape[1 + i] - 1) * window.stride[i]
+            + (kernel[i] - 1) * window.dilation[i]
+            + 1
+            - window.pad_before[i]
+            - op.size[i]
+            for i in (0, 1)
+        ]
+        attributes: dict[str, Attribute] = {
+            "kernel_shape": list(kernel),
+            **_sliding(window),
+            "pads": [*window.pad_before, *(max(0, pad) for pad in after)],
+            "output_padding": [max(0, -pad) for pad in after],
+        }
+        steps = [
+            Step("ConvTranspose", self._weights(inputs, (3, 0, 1, 2), 1), attributes),
+            *self._rounding(node, True),
+            *self._activation(node, op, output),
+        ]
+        self._make(node, output, True, self.values.real(image, True), steps)
+
+    def _matmul(
+        self, node: Node, op: BatchMatMul, inputs: Sequence[Tensor], output: Tensor
+    ) -> None:
+        left, right = (
+            self.values.turned(tensor, self.values.real(tensor, False))
+            if turn
+            else self.values.real(tensor, False)
+            for tensor, turn in zip(inputs, (op.transpose_a, op.transpose_b), strict=True)
+        )
+        steps = [Step("MatMul", [right]), *self._rounding(node, False)]
+        self._make(node, output, False, left, steps)
+
+    def _weights(
+        self, inputs: Sequence[Tensor], order: tuple[int, ...], axis: int = 0
+    ) -> list[str]:
         image, weights, *bias = inputs
         biases = [self.values.bias(tensor, image, weights) for tensor in bias]
-        return [self.values.weights(weights, order), *biases]
+        return [self.values.weights(weights, order, axis), *biases]
 
     def _fully_connected(
         self, node: Node, op: FullyConnected, inputs: Sequence[Tensor], output: Tensor

@@ -18,7 +18,8 @@ from onnx import helper
 
 from edge_runtime.graph import Array, Op, Tensor
 from edge_runtime.numerics import Multiplier
-from edge_runtime.ops import AveragePool2D, FullyConnected, Linear, Mean, Quantize
+from edge_runtime.ops import AveragePool2D, BatchMatMul, FullyConnected, Linear, Mean, Quantize
+from edge_runtime.ops.linear import product_multiplier
 
 DOMAIN = "edge_runtime"
 NAME = "AwayFromZero"
@@ -57,6 +58,9 @@ def origin_and_nudge(
             shape = (-1, 1, 1) if planar and not isinstance(op, FullyConnected) else (-1,)
             uniform = np.all(nudges == nudges[0])
             return _arguments(0.0, nudges[0] if uniform else nudges.reshape(shape))
+        case BatchMatMul():
+            factor = product_multiplier(inputs[0], inputs[1], output)
+            return _arguments(0.0, _double_rounding([factor])[0] * scale)
         case Mean() | Quantize():
             nudge = _double_rounding([op.multiplier(inputs, output)])[0] * scale
             return _arguments(0.0, nudge)

@@ -143,12 +143,19 @@ class Values:
             self.initializer(f"{name}/zero_point", zero),
         ]
 
-    def weights(self, tensor: Tensor, order: tuple[int, ...]) -> str:
-        """Constant weights transposed by `order`, which puts the output channels first."""
+    def weights(self, tensor: Tensor, order: tuple[int, ...], axis: int = 0) -> str:
+        """Constant weights transposed by `order`, which puts the output channels at `axis`."""
         name = self.initializer(f"{tensor.name}/constant", tensor.values.transpose(order))
         if tensor.dtype.is_float:
             return name
-        return self._symmetric(tensor.name, name, tensor.quant.scales, tensor.dtype.numpy)
+        return self._symmetric(tensor.name, name, tensor.quant.scales, tensor.dtype.numpy, axis)
+
+    def turned(self, tensor: Tensor, real: str) -> str:
+        """`real`, which stands for `tensor`, with its last two dimensions exchanged."""
+        made = self._unique(f"{tensor.name}/turned")
+        *others, rows, columns = range(len(tensor.shape))
+        self._append(Step("Transpose", (), {"perm": [*others, columns, rows]}), real, made, made)
+        return made
 
     def bias(self, tensor: Tensor, image: Tensor, weights: Tensor) -> str:
         """A constant bias, in integer form in units of the scale of `image` times `weights`."""
@@ -159,12 +166,17 @@ class Values:
         return self._symmetric(tensor.name, name, scales, tensor.dtype.numpy)
 
     def _symmetric(
-        self, name: str, stored: str, scales: Sequence[float], kind: np.dtype[np.generic]
+        self,
+        name: str,
+        stored: str,
+        scales: Sequence[float],
+        kind: np.dtype[np.generic],
+        axis: int = 0,
     ) -> str:
         values = np.array(scales if len(scales) > 1 else scales[0], np.float32)
         parameters = self._scale_of(name, values, np.zeros(values.shape, kind))
         made = self._unique(f"{name}/real")
-        attributes: dict[str, Attribute] = {"axis": 0} if len(scales) > 1 else {}
+        attributes: dict[str, Attribute] = {"axis": axis} if len(scales) > 1 else {}
         self._append(Step("DequantizeLinear", parameters, attributes), stored, made, made)
         return made
 

@@ -26,18 +26,20 @@ from edge_runtime.graph import (
     Node,
     Op,
     Quantization,
+    Shape,
     Tensor,
     Window,
 )
 from edge_runtime.ops import (
     AveragePool2D,
     Conv2D,
-    DepthwiseConv2D,
     Linear,
     MaxPool2D,
     Mean,
     Pad,
     Pool2D,
+    SlidingConv2D,
+    TransposeConv2D,
 )
 
 SCHEMA_VERSION = 3
@@ -46,6 +48,7 @@ ALIGNMENT = 16
 
 _TYPES = {
     DType.FLOAT32: schema.TensorType.FLOAT32,
+    DType.FLOAT16: schema.TensorType.FLOAT16,
     DType.INT8: schema.TensorType.INT8,
     DType.UINT8: schema.TensorType.UINT8,
     DType.INT16: schema.TensorType.INT16,
@@ -68,7 +71,11 @@ def to_tflite(graph: Graph) -> bytes:
     (listed node by node): an average pool with such padding, as it must leave the padding out, and
     dilated pools.
     """
-    problems = [problem for node in graph.nodes for problem in _pool(graph, node)]
+    problems = [
+        problem
+        for node in graph.nodes
+        for problem in (*_pool(graph, node), *_transposed(graph, node))
+    ]
     if problems:
         raise ModelError(
             f"model {graph.name} cannot be written as TFLite; {len(problems)} problem(s):",
@@ -95,6 +102,39 @@ def _pool(graph: Graph, node: Node) -> list[Problem]:
             f" none, or {same.pad_before}, {same.pad_after} (SAME)"
         )
     return [Problem(node.name, node.op.NAME, reason) for reason in found]
+
+
+def _transposed(graph: Graph, node: Node) -> list[Problem]:
+    op = node.op
+    if not isinstance(op, TransposeConv2D):
+        return []
+    image, weights = (tensor.shape for tensor in graph.node_inputs(node)[:2])
+    found = []
+    if op.groups(image, weights) > 1:
+        found.append(f"{op.groups(image, weights)} groups; TFLite allows: 1")
+    if op.window.dilation != (1, 1):
+        found.append(f"dilation {op.window.dilation}; TFLite allows: (1, 1)")
+    if _transposed_padding(op, image, (weights[1], weights[2])) is None:
+        found.append(
+            f"padding {op.window.pad_before} before and a size of {op.size}; TFLite allows: what"
+            " VALID or SAME padding gives"
+        )
+    return [Problem(node.name, op.NAME, reason) for reason in found]
+
+
+def _transposed_padding(op: TransposeConv2D, image: Shape, kernel: tuple[int, int]) -> int | None:
+    """TFLite's word for the padding of a transposed convolution, or None where it has none.
+
+    LiteRT demands that the convolution from the output gives the size of the input.
+    """
+    for word, like in (
+        (schema.Padding.VALID, Window(op.window.stride)),
+        (schema.Padding.SAME, Window.same(op.size, kernel, op.window.stride)),
+    ):
+        fits = like.output_size(op.size, kernel) == image[1:3]
+        if fits and like.pad_before == op.window.pad_before:
+            return int(word)
+    return None
 
 
 def _padding(window: Window, size: Sequence[int], kernel: tuple[int, int]) -> int | None:
@@ -202,7 +242,10 @@ class _Writer:
         """Add `node`, and a PAD before it where it needs one."""
         names, tensors = [self.value(name) for name in node.inputs], self.graph.node_inputs(node)
         padding = int(schema.Padding.VALID)
-        if isinstance(node.op, Conv2D | DepthwiseConv2D | Pool2D):
+        if isinstance(node.op, TransposeConv2D):
+            word = _transposed_padding(node.op, tensors[0].shape, _kernel(node.op, tensors))
+            padding = padding if word is None else word
+        elif isinstance(node.op, SlidingConv2D | Pool2D):
             kernel = _kernel(node.op, tensors)
             word = _padding(node.op.window, tensors[0].shape[1:3], kernel)
             if word is None:
@@ -217,6 +260,9 @@ class _Writer:
             names += [self.add_fill(node, node.op.value)]
         if isinstance(node.op, Linear):
             names = [*names[:2], *self.add_bias(node)]
+        if isinstance(node.op, TransposeConv2D):
+            shape = self.add_integers(f"{node.name}/shape", self.graph.node_output(node).shape)
+            names = [shape, names[1], names[0], *names[2:]]
         options = options_of(node.op, tensors, padding)
         name = tflite_move.NAMES.get(type(node.op), node.op.NAME)
         made = [self.made(output) for output in node.outputs]
@@ -311,7 +357,7 @@ class _Writer:
             made = self.tensors[self.index[given[0].name]]
             made.quantization = made.quantization or _quantization(scales)
             return [given[0].name]
-        kind = np.float32 if image.dtype.is_float else np.int32
+        kind = {DType.FLOAT32: np.float32, DType.INT16: np.int64}.get(image.dtype, np.int32)
         zeros = np.zeros(weights.shape[0], kind)
         return [self.add_tensor(Tensor.constant(f"{node.name}/bias", zeros, scales))]
 

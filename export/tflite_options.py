@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.export import tflite_move
-from edge_runtime.graph import Activation, Op, Tensor
+from edge_runtime.graph import Activation, DType, Op, Tensor
 from edge_runtime.ops import (
     Add,
+    BatchMatMul,
     Conv2D,
     DepthwiseConv2D,
     Dequantize,
@@ -19,6 +20,7 @@ from edge_runtime.ops import (
     Pool2D,
     Quantize,
     Softmax,
+    TransposeConv2D,
 )
 
 Options: TypeAlias = Any
@@ -27,6 +29,7 @@ Options: TypeAlias = Any
 VERSIONS = {
     "ADD": 2,
     "AVERAGE_POOL_2D": 2,
+    "BATCH_MATMUL": 2,
     "BATCH_TO_SPACE_ND": 2,
     "BROADCAST_TO": 2,
     "CONCATENATION": 2,
@@ -53,9 +56,14 @@ VERSIONS = {
     "STRIDED_SLICE": 3,
     "TILE": 2,
     "TRANSPOSE": 2,
+    "TRANSPOSE_CONV": 3,
 }
 """The first version of each operator that does all that is written here, int8 included."""
 PER_CHANNEL_FULLY_CONNECTED = 12
+_INT16 = {"BATCH_MATMUL": 4, "CONV_2D": 4, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 7}
+_GROUPED_CONVOLUTION = 6
+_WEIGHTS_ONLY = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 9}
+_CLAMPED_TRANSPOSE_CONVOLUTION = 4
 
 _ACTIVATIONS = {
     Activation.NONE: schema.ActivationFunctionType.NONE,
@@ -72,9 +80,18 @@ _EMPTY: dict[type[Op], Options] = {
 
 def version_of(op: Op, inputs: Sequence[Tensor]) -> int:
     """The version of the operator that `op` on `inputs` needs."""
-    if isinstance(op, FullyConnected) and not inputs[1].dtype.is_float:
-        per_channel = len(inputs[1].quant.scales) > 1
+    image, weights = inputs[0], inputs[min(1, len(inputs) - 1)]
+    if isinstance(op, FullyConnected) and image.dtype is DType.INT8:
+        per_channel = len(weights.quant.scales) > 1
         return PER_CHANNEL_FULLY_CONNECTED if per_channel else VERSIONS[op.NAME]
+    if isinstance(op, Conv2D) and op.groups(image.shape, weights.shape) > 1:
+        return _GROUPED_CONVOLUTION
+    if isinstance(op, TransposeConv2D) and op.activation is not Activation.NONE:
+        return _CLAMPED_TRANSPOSE_CONVOLUTION
+    if op.NAME in _WEIGHTS_ONLY and image.dtype.is_float and not weights.dtype.is_float:
+        return _WEIGHTS_ONLY[op.NAME]
+    if image.dtype is DType.INT16:
+        return _INT16.get(op.NAME, VERSIONS[op.NAME])
     return VERSIONS[op.NAME]
 
 
@@ -100,6 +117,13 @@ def options_of(op: Op, inputs: Sequence[Tensor], padding: int) -> Options:
                 depthMultiplier=inputs[1].shape[3] // inputs[0].shape[3],
                 fusedActivationFunction=_ACTIVATIONS[op.activation],
             )
+        case TransposeConv2D():
+            return schema.TransposeConvOptionsT(
+                padding=padding,
+                strideH=op.window.stride[0],
+                strideW=op.window.stride[1],
+                fusedActivationFunction=_ACTIVATIONS[op.activation],
+            )
         case FullyConnected():
             return schema.FullyConnectedOptionsT(
                 fusedActivationFunction=_ACTIVATIONS[op.activation], keepNumDims=op.keep_dims
@@ -120,6 +144,8 @@ def _simple_options(op: Op) -> Options:
     match op:
         case Add():
             return schema.AddOptionsT(fusedActivationFunction=_ACTIVATIONS[op.activation])
+        case BatchMatMul():
+            return schema.BatchMatMulOptionsT(adjX=op.transpose_a, adjY=op.transpose_b)
         case Mean():
             return schema.ReducerOptionsT(keepDims=op.keep_dims)
         case Softmax():

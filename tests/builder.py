@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from edge_runtime.graph.verify import verify
 from edge_runtime.ops import (
     Add,
     AveragePool2D,
+    BatchMatMul,
     Conv2D,
     DepthwiseConv2D,
     Dequantize,
@@ -68,6 +70,8 @@ class Builder:
         if dtype.is_float:
             return None
         jitter = self.random.uniform(0.7, 1.4)
+        if dtype is DType.INT16:
+            return Quantization.per_tensor(scale * jitter / 256)
         return Quantization.per_tensor(scale * jitter, int(self.random.integers(-60, 61)))
 
     def node(
@@ -82,7 +86,9 @@ class Builder:
     def _same(self, op: Op, source: str) -> str:
         return self.node(op, [source], self.tensors[source].quantization, self.dtype)
 
-    def _linear(self, op: Linear, source: str, shape: Shape, *, bias: bool, each: bool) -> str:
+    def linear(
+        self, op: Linear, source: str, shape: Shape, *, bias: bool = True, each: bool = True
+    ) -> str:
         axis = op.weight_axis
         taps = math.prod(shape) // shape[axis]
         channels = shape[axis]
@@ -104,8 +110,12 @@ class Builder:
         spread = 70 * math.sqrt(taps)
         if bias:
             values = self.random.integers(-5000, 5000, channels).astype(np.int32)
+            if self.dtype is DType.INT16:
+                values = values.astype(np.int64) * 256
             self.tensors[names[2]] = Tensor.constant(names[2], values)
         incoming = self.tensors[source].quant.scale
+        if self.dtype is DType.INT16:
+            incoming *= 256
         out = self._activation(self.dtype, incoming * float(np.mean(scales)) * spread)
         return self.node(op, names, out, self.dtype)
 
@@ -122,7 +132,7 @@ class Builder:
     ) -> str:
         _, height, width, depth = self.tensors[source].shape
         op = Conv2D(activation, window or Window.same((height, width), kernel))
-        return self._linear(op, source, (channels, *kernel, depth), bias=bias, each=each)
+        return self.linear(op, source, (channels, *kernel, depth), bias=bias, each=each)
 
     def depthwise(
         self,
@@ -137,7 +147,7 @@ class Builder:
     ) -> str:
         _, height, width, depth = self.tensors[source].shape
         op = DepthwiseConv2D(activation, window or Window.same((height, width), kernel))
-        return self._linear(op, source, (1, *kernel, depth * multiplier), bias=bias, each=each)
+        return self.linear(op, source, (1, *kernel, depth * multiplier), bias=bias, each=each)
 
     def dense(
         self,
@@ -152,7 +162,10 @@ class Builder:
         shape = self.tensors[source].shape
         columns = shape[-1] if keep_dims else math.prod(shape[1:])
         op = FullyConnected(activation, keep_dims)
-        return self._linear(op, source, (units, columns), bias=bias, each=each)
+        return self.linear(op, source, (units, columns), bias=bias, each=each)
+
+    def matmul(self, op: BatchMatMul, left: str, right: str) -> str:
+        return self.node(op, [left, right], self._activation(self.dtype, 0.1), self.dtype)
 
     def add(self, left: str, right: str, activation: Activation = NONE) -> str:
         out = self._activation(self.dtype, 0.03)
@@ -209,6 +222,26 @@ class Builder:
 
     def dequantize(self, source: str) -> str:
         return self.node(Dequantize(), [source], None, DType.FLOAT32)
+
+
+def symmetric(tensor: Tensor) -> Tensor:
+    """A float constant as int8 with one scale."""
+    grid = Quantization.per_tensor(float(np.abs(tensor.values).max()) / 127)
+    return Tensor.constant(tensor.name, grid.quantize(tensor.values, DType.INT8), grid)
+
+
+def unsigned(graph: Graph) -> Graph:
+    """`graph` with every int8 tensor as uint8, as TFLite wrote them of old."""
+    return replace(graph, tensors={n: _unsigned(t) for n, t in graph.tensors.items()})
+
+
+def _unsigned(tensor: Tensor) -> Tensor:
+    if tensor.dtype is not DType.INT8:
+        return tensor
+    zeros = tuple(zero + 128 for zero in tensor.quant.zero_points)
+    data = None if tensor.data is None else (tensor.data.astype(int) + 128).astype(np.uint8)
+    grid = Quantization(tensor.quant.scales, zeros)
+    return replace(tensor, dtype=DType.UINT8, quantization=grid, data=data)
 
 
 def random_values(tensor: Tensor, random: np.random.Generator) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from builder import Builder
 
 from edge_runtime.graph import Activation, DType, Graph, Window
+from edge_runtime.ops import BatchMatMul, Conv2D, TransposeConv2D
 from edge_runtime.quant import quantize
 
 RELU, RELU6 = Activation.RELU, Activation.RELU6
@@ -33,6 +34,22 @@ CASES: dict[str, Make] = {
     "conv-dilated": lambda b: b.conv(b.input(1, 9, 7, 3), 5, window=DILATED, activation=RELU6),
     "conv-dilated-valid": lambda b: b.conv(b.input(1, 9, 9, 3), 5, window=Window((1, 1), (2, 3))),
     "conv-1x1": lambda b: b.conv(b.input(1, 4, 4, 6), 7, (1, 1)),
+    "conv-groups": lambda b: b.linear(
+        Conv2D(RELU, _same((9, 7), (2, 1))), b.input(1, 9, 7, 6), (9, 3, 3, 2)
+    ),
+    "transposed": lambda b: b.linear(
+        TransposeConv2D(RELU6, Window((2, 3)), (9, 9)), b.input(1, 4, 3, 3), (5, 3, 3, 3)
+    ),
+    "transposed-same": lambda b: b.linear(
+        TransposeConv2D(window=_same((9, 8), (2, 3)), size=(9, 8)),
+        b.input(1, 5, 3, 3),
+        (5, 3, 3, 3),
+        bias=False,
+    ),
+    "matmul": lambda b: b.matmul(BatchMatMul(), b.input(2, 3, 5), b.input(2, 5, 4)),
+    "matmul-transposed": lambda b: b.matmul(
+        BatchMatMul(True, True), b.input(2, 5, 3), b.input(1, 4, 5)
+    ),
     "depthwise": lambda b: b.depthwise(b.input(1, 9, 7, 3), activation=RELU),
     "depthwise-times-3": lambda b: b.depthwise(b.input(1, 9, 7, 3), 3),
     "depthwise-one-scale": lambda b: b.depthwise(b.input(1, 9, 7, 3), each=False),

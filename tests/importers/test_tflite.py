@@ -168,7 +168,7 @@ def _axes(model: Any) -> None:
         (_cycle, "reads t2 before anything has made it"),
         (_subgraphs, "2 subgraphs; allowed: one"),
         (_no_outputs, "no outputs"),
-        (_type, "type float16 is not supported"),
+        (_type, "are float16, int8 and int8; allowed"),
         (_stride, "stride (0, 1) is not positive"),
         (_axes, "6 scales along dimension 2"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from litert import Litert
 from tflm import Tflm
 
 
@@ -13,5 +14,13 @@ def tflm() -> Iterator[Tflm]:
     """TensorFlow Lite Micro; skipped where tflite-micro is not installed."""
     pytest.importorskip("tflite_micro", reason="tflite-micro is not installed")
     worker = Tflm()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="session")
+def litert() -> Iterator[Litert]:
+    """LiteRT's reference kernels."""
+    worker = Litert()
     yield worker
     worker.close()

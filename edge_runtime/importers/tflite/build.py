@@ -52,6 +52,10 @@ class Build:
                 )
         return self._tensors.get(index)
 
+    def define(self, index: int, tensor: Tensor) -> None:
+        """Let `tensor`, a constant, stand for one of the file's that an operator makes."""
+        self._tensors[index] = tensor
+
     def constant(self, index: int, data: Array) -> None:
         """Let a tensor of the file be a constant; UnsupportedError where it is an output."""
         tensor = self.tensor(index)
@@ -76,12 +80,6 @@ class Build:
             self.nodes.append(Node(name, op, tuple(t.name for t in inputs), made.name))
         else:
             self._tensors[index] = Tensor.constant(made.name, data, made.quantization)
-
-    def interface(self, indices: Sequence[int], what: str) -> list[str]:
-        """The names of the graph's inputs or outputs."""
-        if not indices:
-            raise ModelError(f"the model has no {what}")
-        return [tensor.name for index in indices if (tensor := self.tensor(index)) is not None]
 
     def add_tensor(self, tensor: Tensor) -> Tensor:
         """Add a tensor that is not the file's, under a name that is still free."""
@@ -119,5 +117,6 @@ class Build:
 
     def graph(self, name: str, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
         """The graph of all that was taken in."""
-        tensors = [*self._tensors.values(), *self.made, *self.variables.tensors()]
-        return Graph.build(name, tensors, self.nodes, inputs, outputs)
+        tensors = {tensor.name: tensor for tensor in self._tensors.values()}
+        others = [*self.made, *self.variables.tensors()]
+        return Graph.build(name, [*tensors.values(), *others], self.nodes, inputs, outputs)

@@ -9,10 +9,13 @@ from edge_runtime.graph import Graph
 from edge_runtime.graph.verify import problems_of, verify
 from edge_runtime.importers.tflite import elementwise, linear, move, reduce, state
 from edge_runtime.importers.tflite.build import Build
+from edge_runtime.importers.tflite.constants import fold_dequantize
 from edge_runtime.importers.tflite.file import FileOperator, read_file
 from edge_runtime.importers.tflite.site import Converter, RefusedTensorError, Site
+from edge_runtime.importers.tflite.unsigned import Interface, signed
 from edge_runtime.importers.unsupported import UnsupportedError, refuse
 from edge_runtime.passes import (
+    drop_same_quantization,
     fold_crops,
     fold_dilations,
     fold_pads,
@@ -31,6 +34,7 @@ _OPERATIONS: dict[str, Converter] = {
 
 _PASSES = (
     verify,
+    drop_same_quantization,
     merge_reshapes,
     merge_slices,
     fold_dilations,
@@ -57,12 +61,16 @@ def read_tflite(content: bytes, name: str) -> Graph:
 
     ModelError: lists every operator that is not supported, or says why the file is refused.
     """
-    file = read_file(content)
+    file, turned = signed(read_file(content))
+    for indices, what in ((file.inputs, "inputs"), (file.outputs, "outputs")):
+        if not indices:
+            raise ModelError(f"the model has no {what}")
     build = Build(file)
-    inputs = build.interface(file.inputs, "inputs")
-    outputs = build.interface(file.outputs, "outputs")
+    interface = Interface(build, turned)
+    inputs = interface.inputs()
     initializations = _initialize(build, content)
     _convert_all(build, _OPERATIONS)
+    outputs = interface.outputs()
     if file.subgraphs > 1 + initializations:
         reason = f"the model has {file.subgraphs} subgraphs; allowed: one, and those of CALL_ONCE"
         build.problems.append(Problem(name, "model", reason))
@@ -100,8 +108,10 @@ def _convert(
     inputs = tuple(None if i == -1 else build.file_tensor(i) for i in operator.inputs)
     outputs = tuple(build.file_tensor(i) for i in operator.outputs)
     name = build.names[operator.outputs[0]] if outputs else f"operator {index}"
+    site = Site(name, operator, inputs, outputs, build)
     try:
-        _converter(operator, converters)(Site(name, operator, inputs, outputs, build))
+        if not fold_dequantize(site):
+            _converter(operator, converters)(site)
     except UnsupportedError as error:
         build.problems.append(Problem(name, operator.operation, error.reason, error.rewrite))
     except RefusedTensorError:

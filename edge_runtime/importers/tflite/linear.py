@@ -13,11 +13,13 @@ from edge_runtime.importers.tflite.site import Converter, Site, activation, plai
 from edge_runtime.importers.unsupported import UnsupportedError
 from edge_runtime.ops import (
     AveragePool2D,
+    BatchMatMul,
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
     MaxPool2D,
     Pool2D,
+    TransposeConv2D,
 )
 
 
@@ -50,6 +52,28 @@ def _depthwise(site: Site) -> Op:
     return DepthwiseConv2D(activation(options), window)
 
 
+def _transposed(site: Site) -> None:
+    """The inputs are the shape of the output, weights, image and, perhaps, bias."""
+    options = site.options("TransposeConvOptions")
+    shape, image = site.constant(0), site.input(2).shape
+    if len(shape) != 4 or len(image) != 4 or shape[0] != image[0]:
+        raise UnsupportedError(
+            f"the input {image} has the output shape {shape}; allowed: 4 of each"
+        )
+    size, stride = (shape[1], shape[2]), (options.StrideH(), options.StrideW())
+    window = Window(stride)
+    if options.Padding() == schema.Padding.SAME and min(stride) > 0:
+        window = Window.same(size, _height_width(site.input(1)), stride)
+    op = TransposeConv2D(activation(options), window, size)
+    bias = [3] if len(site.inputs) > 3 and site.inputs[3] is not None else []
+    site.emit(op, [site.read(index) for index in (2, 1, *bias)])
+
+
+def _batch_matmul(site: Site) -> Op:
+    options = site.options("BatchMatMulOptions")
+    return BatchMatMul(bool(options.AdjX()), bool(options.AdjY()))
+
+
 def _fully_connected(site: Site) -> Op:
     options = site.options("FullyConnectedOptions")
     if options.WeightsFormat() != schema.FullyConnectedOptionsWeightsFormat.DEFAULT:
@@ -68,8 +92,10 @@ def _pool(operation: type[Pool2D]) -> Callable[[Site], Op]:
 
 OPERATIONS: dict[str, Converter] = {
     "AVERAGE_POOL_2D": plain(1, _pool(AveragePool2D)),
+    "BATCH_MATMUL": plain(2, _batch_matmul),
     "CONV_2D": plain(3, _convolution),
     "DEPTHWISE_CONV_2D": plain(3, _depthwise),
     "FULLY_CONNECTED": plain(3, _fully_connected),
     "MAX_POOL_2D": plain(1, _pool(MaxPool2D)),
+    "TRANSPOSE_CONV": _transposed,
 }
