@@ -59,6 +59,7 @@ class Exported:
             {
                 "board": manifest.board,
                 "model": manifest.model,
+                "type": manifest.type,
                 "ram_bytes": plan.ram_bytes,
                 "arena_bytes": plan.arena_bytes,
                 "arena_bound_bytes": plan.lower_bound,
@@ -108,16 +109,17 @@ class Checked:
 def check(path: Path | str, board: str) -> Checked:
     """Read a model and choose its kernels; all nodes that cannot be compiled are in the error."""
     from edge_runtime.boards import load_board
+    from edge_runtime.export.arithmetic import arithmetic_of
     from edge_runtime.kernels import choose
 
     target = load_board(board)
     try:
         graph = load(path)
-        _refuse_float(graph)
-        choose(graph, target.isas)
+        choices = choose(graph, target.isas)
     except ModelError as error:
         return Checked(str(path), board, "", error)
-    summary = f"{path}: all {len(graph.nodes)} nodes compile for {board} ({target.core})"
+    kind = arithmetic_of(graph, choices)
+    summary = f"{path}: all {len(graph.nodes)} nodes compile for {board} ({target.core}), {kind}"
     return Checked(str(path), board, summary, None)
 
 
@@ -161,16 +163,15 @@ def export(
     compiler: str = "zig",
     options: Options | None = None,
 ) -> Exported:
-    """Write and build the firmware of an int8 graph for a board.
+    """Write and build the firmware of a graph for a board, in the types that the graph has.
 
-    The folder appears whole or not at all. Raises ModelError for a float graph or a node without a
-    kernel, BudgetError where RAM or flash do not hold it, ToolchainError without a compiler.
+    The folder appears whole or not at all. Raises ModelError for a node without a kernel,
+    BudgetError where RAM or flash do not hold it, ToolchainError without a compiler.
     """
     from edge_runtime.boards import load_board
     from edge_runtime.export.firmware import Options, Origin, compile_graph, generate
 
     target, out = load_board(board), Path(folder)
-    _refuse_float(graph)
     compiled = compile_graph(graph, target, options or Options())
     firmware = generate(compiled, target, origin or Origin.of_graph(graph))
     with tempfile.TemporaryDirectory() as temporary:
@@ -183,22 +184,6 @@ def export(
     if built is not None:
         built = dataclasses.replace(built, elf=out / "build" / built.elf.name)
     return Exported(out, firmware.manifest, built, tuple(sorted(firmware.files)))
-
-
-def _refuse_float(graph: Graph) -> None:
-    from edge_runtime.ops import Linear
-
-    floats = [
-        node.name
-        for node in graph.nodes
-        if isinstance(node.op, Linear) and graph.node_output(node).dtype.is_float
-    ]
-    if floats:
-        raise ModelError(
-            f"{graph.name} is a float32 model ({len(floats)} layers, the first is {floats[0]});"
-            " firmware is int8",
-            hint="give --calibration DATA.npz with typical inputs, and it is quantized first",
-        )
 
 
 def build(folder: Path | str, *, compiler: str = "zig") -> tuple[Manifest, Build | None]:

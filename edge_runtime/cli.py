@@ -231,7 +231,10 @@ def emulate(
     else:
         show(told)
         if result.compared:
-            typer.echo(f"{result.exact:,} of {result.compared:,} values equal the reference's")
+            typer.echo(
+                f"{result.exact:,} of {result.compared:,} values equal the reference's; the largest"
+                f" difference is {result.error:.1e} of the largest value"
+            )
 
 
 @app.command()

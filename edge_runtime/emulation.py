@@ -28,14 +28,16 @@ from edge_runtime.progress import CountProgress
 class Emulation:
     """Outputs of all cases, and what the first case's first inference cost.
 
-    `exact` is how many output values equal the reference interpreter's, of `compared`; both None
-    where nothing was compared. On the host nothing is counted.
+    `exact` is how many output values equal the reference interpreter's, of `compared`, and
+    `error` the largest difference as a share of the largest value of its output; all None where
+    nothing was compared. On the host nothing is counted.
     """
 
     outputs: dict[str, Array]
     measurement: Measurement
     exact: int | None = None
     compared: int | None = None
+    error: float | None = None
 
     @property
     def cases(self) -> int:
@@ -44,7 +46,8 @@ class Emulation:
 
     def to_dict(self) -> dict[str, Any]:
         """All but the outputs, as `emulate --json` prints it."""
-        return {**self.measurement.to_dict(), "exact": self.exact, "compared": self.compared}
+        compared = {"exact": self.exact, "compared": self.compared, "error": self.error}
+        return {**self.measurement.to_dict(), **compared}
 
 
 def emulate(folder: Path, cases: Cases, *, progress: CountProgress | None = None) -> Emulation:
@@ -65,7 +68,15 @@ def compare(graph: Graph, cases: Cases, emulation: Emulation) -> Emulation:
     expected = reference(graph, cases)
     exact = sum(int(np.sum(expected[k] == emulation.outputs[k])) for k in expected)
     total = sum(array.size for array in expected.values())
-    return dataclasses.replace(emulation, exact=exact, compared=total)
+    error = max(_relative_error(expected[k], emulation.outputs[k]) for k in expected)
+    return dataclasses.replace(emulation, exact=exact, compared=total, error=error)
+
+
+def _relative_error(expected: Array, made: Array) -> float:
+    """The largest difference as a share of the largest expected value."""
+    difference = np.abs(made.astype(np.float64) - expected.astype(np.float64)).max()
+    largest = np.abs(expected.astype(np.float64)).max()
+    return float(difference / (largest or 1.0))
 
 
 def reference(graph: Graph, cases: Cases) -> dict[str, Array]:

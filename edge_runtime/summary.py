@@ -43,6 +43,7 @@ def summarize(
     return ReportData(
         model=manifest.model,
         board=f"{board.title}, {board.core}{clock}",
+        arithmetic=manifest.type,
         command=manifest.command,
         versions=tuple(versions),
         budgets=tuple(_budgets(manifest, built, measurement, limits)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -48,7 +49,9 @@ def boards_table(boards: Iterable[Board]) -> Table:
 
 def sizes_table(manifest: Manifest, built: Build | None) -> Table:
     """What an exported model takes on its board."""
-    table = _table(f"{manifest.model} for {manifest.board}", "what", "bytes", "of that")
+    table = _table(
+        f"{manifest.model} for {manifest.board}, {_types(manifest)}", "what", "bytes", "of that"
+    )
     plan = manifest.plan
     peak = plan.peak
     live = ", ".join(f"{shorten(live.name, 32)} {live.bytes:,}" for live in peak.tensors)
@@ -67,6 +70,13 @@ def sizes_table(manifest: Manifest, built: Build | None) -> Table:
             "RAM of the image", f"{built.image_ram_bytes:,}", "with link buffers and stack"
         )
     return table
+
+
+def _types(manifest: Manifest) -> str:
+    """What the model computes in; of a mixed one, how many layers in what."""
+    counts = Counter(layer.type for layer in manifest.layers if layer.type)
+    told = ", ".join(f"{count} layers {name}" for name, count in sorted(counts.items()))
+    return manifest.type if len(counts) < 2 else f"{manifest.type}: {told}"
 
 
 def quantization_table(result: Quantized) -> Table:

@@ -13,6 +13,7 @@ import edge_runtime
 from edge_runtime.boards import Board
 from edge_runtime.errors import BudgetError
 from edge_runtime.export import c_code
+from edge_runtime.export.arithmetic import node_type
 from edge_runtime.export.board_support import board_files
 from edge_runtime.export.files import write_folder
 from edge_runtime.export.manifest import MANIFEST, Layer, Manifest, Port
@@ -183,13 +184,15 @@ def _layers(compiled: Compiled) -> Iterable[Layer]:
             reason="shares its input's buffer" if choice is None else choice.reason,
             macs=graph.macs(node),
             shape=graph.node_output(node).shape,
+            type="" if choice is None else node_type(graph, node),
         )
 
 
 def _provenance(manifest: Manifest) -> str:
     return c_code.comment(
         f"Made by edge-runtime {manifest.version} for {manifest.board}: {manifest.command}. Model"
-        f" {manifest.model}, sha256 {manifest.model_sha256}. Planned RAM {manifest.ram_bytes} bytes"
+        f" {manifest.model}, sha256 {manifest.model_sha256}. Arithmetic:"
+        f" {manifest.type}. Planned RAM {manifest.ram_bytes} bytes"
         f" (arena {manifest.plan.arena_bytes}, state {manifest.plan.state_bytes})."
         " Generated; do not edit."
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import DataError
+from edge_runtime.export.arithmetic import combined
 from edge_runtime.graph import DType, Quantization, Shape, Tensor
 from edge_runtime.memory import Peak, PlacedStage, Placement, Plan
 from edge_runtime.memory.result import LiveTensor
@@ -52,7 +53,8 @@ class Port:
 class Layer:
     """One node of the graph in the order of execution.
 
-    `index` is that of its function model_layer_<index>; None where the node costs nothing.
+    `index` is that of its function model_layer_<index>; None where the node costs nothing. `type`
+    is what it computes in: see `export.arithmetic`.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Layer:
     reason: str
     macs: int
     shape: Shape
+    type: str
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,11 @@ class Manifest:
     def ram_bytes(self) -> int:
         """All static RAM of the model."""
         return self.plan.ram_bytes
+
+    @property
+    def type(self) -> str:
+        """What the model computes in: float32, int8, int16, float32 by int8, or mixed."""
+        return combined(layer.type for layer in self.layers)
 
     def to_json(self) -> str:
         """The text of firmware.json."""

@@ -69,6 +69,8 @@ class ReportData:
     model: str
     board: str
     """The board in words: "NUCLEO-L552ZE-Q, Cortex-M33 at 110 MHz"."""
+    arithmetic: str
+    """What the model computes in: float32, int8, int16, float32 by int8, or mixed."""
     command: str
     versions: tuple[tuple[str, str], ...]
     """Names and versions of what made the figures: this package, the compiler, the emulator."""

@@ -100,6 +100,7 @@ def print_report(data: ReportData, console: Console) -> None:
     if data.accuracy is not None:
         console.print(accuracy_table(data.accuracy))
     console.print(Text(peak_line(data)))
+    console.print(Text(f"Arithmetic: {data.arithmetic}."))
 
 
 def peak_line(data: ReportData) -> str:

@@ -50,6 +50,7 @@ def report_data() -> ReportData:
     return ReportData(
         model="watch <b>&",
         board="NUCLEO-L552ZE-Q, Cortex-M33 at 110 MHz",
+        arithmetic="int8",
         command='edge-runtime export "a.tflite" --board nucleo_l552ze_q',
         versions=(("edge-runtime", "0.1.0"), ("zig", "0.15.1")),
         budgets=(
@@ -123,6 +124,7 @@ def test_the_page_is_one_file_that_needs_nothing_else(data: ReportData) -> None:
 
 def test_names_are_shown_as_they_are(data: ReportData) -> None:
     assert "watch <b>& NUCLEO-L552ZE-Q" in Page(render(data)).text
+    assert "Arithmetic: int8." in Page(render(data)).text
     layers = (dataclasses.replace(data.layers[0], name="<i>&", reason="1 < 2"), *data.layers[1:])
     assert "<i>" not in render(dataclasses.replace(data, layers=layers))
 
@@ -235,6 +237,7 @@ def printed(data: ReportData, width: int) -> str:
 def test_the_terminal_cuts_no_figure(data: ReportData, width: int) -> None:
     text = printed(data, width)
     assert max(map(len, text.splitlines())) <= width
+    assert "Arithmetic: int8." in text
     for layer in data.layers:
         for word in (layer.op, layer.kernel, f"{layer.macs:,}", f"{layer.instructions:,}"):
             assert word in text
