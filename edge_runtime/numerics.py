@@ -136,8 +136,70 @@ def reciprocal_of_one_plus(a: Int64) -> Int64:
     return saturating_shift_left(x, 1)
 
 
+def leading_zeros(x: Int64) -> Int64:
+    """How many bits of a positive 32-bit number are zero before its first one."""
+    return 31 - np.floor(np.log2(x.astype(np.float64))).astype(np.int64)
+
+
 def reciprocal(x: Int64, integer_digits: int) -> tuple[Int64, Int64]:
     """1 / x as (mantissa in Q0.31, bits over unit) for positive x of `integer_digits` digits."""
-    leading_zeros = 31 - np.floor(np.log2(x.astype(np.float64))).astype(np.int64)
-    mantissa = reciprocal_of_one_plus((x << leading_zeros) - (1 << 31))
-    return mantissa, integer_digits - leading_zeros
+    zeros = leading_zeros(x)
+    mantissa = reciprocal_of_one_plus((x << zeros) - (1 << 31))
+    return mantissa, integer_digits - zeros
+
+
+_LN_2 = 1488522236
+_SQRT_HALF = 1518500250
+_FOURTH_ROOT_HALF = 1805811301
+
+
+def log_of_at_least_one(x: Int64) -> Int64:
+    """ln(x) in Q5.26 for x >= 1 in Q12.19 (TFLite: log_x_for_x_greater_than_or_equal_to_1).
+
+    x is 2**n * r with r around sqrt(1/2): ln(x) = n ln(2) + ln(r), the latter by a rational
+    function around the fourth root of 1/2, in Q6.25.
+    """
+    bits_a = leading_zeros(x)
+    halved_a = doubling_high_multiply(x << (bits_a - 1), _SQRT_HALF)
+    reduced_a = saturating_shift_left(halved_a, 1)
+    power_a = ((12 - bits_a) << 25) + (1 << 23)
+    bits_b = leading_zeros(doubling_high_multiply(x, _SQRT_HALF)) - 1
+    reduced_b = np.clip(x << bits_b, INT32_MIN, INT32_MAX)
+    power_b = ((12 - bits_b) << 25) - (1 << 23)
+    reduced, power = np.minimum(reduced_a, reduced_b), np.maximum(power_a, power_b)
+
+    middle = rounding_half_sum(reduced, np.asarray(_FOURTH_ROOT_HALF, np.int64))
+    offset = 2 * (reduced - _FOURTH_ROOT_HALF)
+    square = doubling_high_multiply(offset, offset)
+    cubic = doubling_high_multiply(doubling_high_multiply(offset, square), 117049297)
+    numerator = doubling_high_multiply(offset, reduced) + cubic
+    inner = 1057819769 + offset + doubling_high_multiply(127690142, square)
+    denominator = doubling_high_multiply(middle, inner)
+    denominator = denominator + doubling_high_multiply(638450708, offset)
+    log_reduced = doubling_high_multiply(
+        rounding_shift_right(numerator, 6), reciprocal_of_one_plus(denominator)
+    )
+    return saturating_shift_left(doubling_high_multiply(power, _LN_2) + log_reduced, 1)
+
+
+def reciprocal_square_root(x: Int64) -> tuple[Int64, Int64]:
+    """1 / sqrt(x) as (mantissa, shift) for `multiply`, for integers x >= 0; 0 counts as 1.
+
+    Newton's iteration in Q3.28, bit for bit TFLite's GetInvSqrtQuantizedMultiplierExp.
+    """
+    value, right = np.maximum(x, 2), np.full(x.shape, 11, np.int64)
+    for _ in range(2):
+        large = value >= 1 << 29
+        value, right = np.where(large, value >> 2, value), right + large
+    pairs = (leading_zeros(value) - 1) // 2 - 1
+    value, right = value << 2 * pairs, right - pairs
+    half = rounding_shift_right(value >> 1, 1)
+    root = np.full(x.shape, 1 << 28, np.int64)
+    for _ in range(5):
+        cube = doubling_high_multiply(doubling_high_multiply(root, root), root)
+        cube = saturating_shift_left(cube, 6)
+        next_root = doubling_high_multiply((1 << 28) + (1 << 27), root)
+        root = saturating_shift_left(next_root - doubling_high_multiply(half, cube), 3)
+    root = doubling_high_multiply(root, _SQRT_HALF) << np.maximum(-right, 0)
+    small = x <= 1
+    return np.where(small, INT32_MAX, root), np.where(small, 0, -np.maximum(right, 0))

@@ -1,9 +1,29 @@
 """The operations: what each computes, requires and costs."""
 
-from edge_runtime.ops.convolution import Conv2D, DepthwiseConv2D, SlidingConv2D, TransposeConv2D
-from edge_runtime.ops.elementwise import Add, AddScaling, Dequantize, Quantize, Reshape
-from edge_runtime.ops.linear import FullyConnected, Linear
-from edge_runtime.ops.matmul import BatchMatMul
+from edge_runtime.ops.convolution import (
+    Conv2D,
+    DepthwiseConv2D,
+    SlidingConv2D,
+    TransposeConv2D,
+)
+from edge_runtime.ops.elementwise import (
+    Add,
+    AddScaling,
+    Dequantize,
+    Quantize,
+    Reshape,
+)
+from edge_runtime.ops.linear import (
+    FullyConnected,
+    Linear,
+)
+from edge_runtime.ops.lstm import (
+    Lstm,
+    LstmScaling,
+)
+from edge_runtime.ops.matmul import (
+    BatchMatMul,
+)
 from edge_runtime.ops.move import (
     BatchToSpace,
     BroadcastTo,
@@ -21,19 +41,53 @@ from edge_runtime.ops.move import (
     Tile,
     Transpose,
 )
-from edge_runtime.ops.reduce import (
+from edge_runtime.ops.pool import (
     AveragePool2D,
     MaxPool2D,
-    Mean,
     Pool2D,
+)
+from edge_runtime.ops.recurrent import (
+    Direction,
+    Gru,
+    Recurrent,
+    Rnn,
+)
+from edge_runtime.ops.reduce import (
+    ArgMax,
+    ArgMin,
+    ArgReduce,
+    CumSum,
+    Mean,
+    Reduce,
+    ReduceAll,
+    ReduceAny,
+    ReduceMax,
+    ReduceMin,
+    ReduceProd,
+    Sum,
+)
+from edge_runtime.ops.resize import (
+    ResizeBilinear,
+    ResizeNearest,
+)
+from edge_runtime.ops.softmax import (
+    L2Normalization,
+    LogSoftmax,
+    LogSoftmaxScaling,
     Softmax,
     SoftmaxScaling,
 )
-from edge_runtime.ops.resize import ResizeBilinear, ResizeNearest
+from edge_runtime.ops.svdf import (
+    Svdf,
+    SvdfScaling,
+)
 
 __all__ = [
     "Add",
     "AddScaling",
+    "ArgMax",
+    "ArgMin",
+    "ArgReduce",
     "AveragePool2D",
     "BatchMatMul",
     "BatchToSpace",
@@ -41,12 +95,20 @@ __all__ = [
     "Concat",
     "Conv2D",
     "Copy",
+    "CumSum",
     "DepthToSpace",
     "DepthwiseConv2D",
     "Dequantize",
+    "Direction",
     "FullyConnected",
     "Gather",
+    "Gru",
+    "L2Normalization",
     "Linear",
+    "LogSoftmax",
+    "LogSoftmaxScaling",
+    "Lstm",
+    "LstmScaling",
     "MaxPool2D",
     "Mean",
     "MirrorPad",
@@ -54,16 +116,27 @@ __all__ = [
     "Pool2D",
     "Quantize",
     "Rearrange",
+    "Recurrent",
+    "Reduce",
+    "ReduceAll",
+    "ReduceAny",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
     "Reshape",
     "ResizeBilinear",
     "ResizeNearest",
     "Reverse",
+    "Rnn",
     "Slice",
     "SlidingConv2D",
     "Softmax",
     "SoftmaxScaling",
     "SpaceToBatch",
     "SpaceToDepth",
+    "Sum",
+    "Svdf",
+    "SvdfScaling",
     "Tile",
     "Transpose",
     "TransposeConv2D",

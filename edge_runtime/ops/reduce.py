@@ -1,4 +1,4 @@
-"""Operations that reduce: average and maximum pooling, mean, softmax."""
+"""Operations that reduce over axes, and sums that run along one."""
 
 from __future__ import annotations
 
@@ -6,104 +6,30 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from edge_runtime import numerics
-from edge_runtime.graph.op import Activation, Op, Scaling, Window, per_tensor_problem, type_problem
-from edge_runtime.graph.tensor import Array, DType, Quantization, Shape, Tensor
-from edge_runtime.numerics import Multiplier
-from edge_runtime.ops.windowed import (
-    float_clamp,
-    quantized_bounds,
-    rank_problem,
-    window_problems,
-    windows,
-)
+from edge_runtime.graph.op import Op, Scaling, per_tensor_problem, type_problem
+from edge_runtime.graph.tensor import Array, DType, Shape, Tensor
+from edge_runtime.numerics import Int64, Multiplier
+
+_NUMBERS = (DType.FLOAT32, DType.INT8, DType.INT16)
 
 
 @dataclass(frozen=True)
-class Pool2D(Op):
-    """Base of pools over NHWC images. Padding never takes part; the quantization is kept."""
+class Reduce(Op):
+    """Base of reductions over `axes` (not negative, ascending)."""
 
     INPUTS = (1, 1)
-    SCALING = Scaling.KEPT
-
-    kernel: tuple[int, int] = (1, 1)
-    window: Window = Window()
-    activation: Activation = Activation.NONE
-
-    def problems(self, inputs: Sequence[Tensor], output: Tensor) -> list[str]:
-        found = type_problem(inputs[0], DType.FLOAT32, DType.INT8) + rank_problem(inputs[0], 4)
-        if found:
-            return found
-        found = window_problems(inputs[0], self.kernel, self.window)
-        pads = (*self.window.pad_before, *self.window.pad_after)
-        if any(pad >= self.kernel[i % 2] for i, pad in enumerate(pads)):
-            found.append(f"padding {pads} is not smaller than the kernel {self.kernel}")
-        if output.dtype is not inputs[0].dtype or output.quantization != inputs[0].quantization:
-            found.append(f"{inputs[0].name} and {output.name} differ in type or quantization")
-        return found + per_tensor_problem(inputs[0])
-
-    def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
-        batch, height, width, channels = inputs[0].shape
-        return (batch, *self.window.output_size((height, width), self.kernel), channels)
-
-    def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
-        pooled = self._pool(values[0])
-        if output.dtype.is_float:
-            return float_clamp(pooled, self.activation)
-        return np.clip(pooled, *quantized_bounds(self.activation, output)).astype(np.int8)
-
-    @abstractmethod
-    def _pool(self, image: Array) -> Array:
-        """The pooled image, not yet clamped."""
-
-    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
-        return True
-
-
-@dataclass(frozen=True)
-class AveragePool2D(Pool2D):
-    """Average over each window; integers round half away from zero."""
-
-    NAME = "AVERAGE_POOL_2D"
-
-    def _pool(self, image: Array) -> Array:
-        wide = image.astype(np.float64 if image.dtype.kind == "f" else np.int64)
-        total = windows(wide, self.kernel, self.window, 0).sum((3, 4))
-        inside = np.ones((1, *image.shape[1:3], 1), np.int64)
-        count = windows(inside, self.kernel, self.window, 0).sum((3, 4))
-        if image.dtype.kind == "f":
-            return np.asarray(total / count)
-        halved = np.abs(total) + count // 2
-        return np.asarray(np.sign(total) * (halved // count))
-
-
-@dataclass(frozen=True)
-class MaxPool2D(Pool2D):
-    """Maximum over each window."""
-
-    NAME = "MAX_POOL_2D"
-
-    def _pool(self, image: Array) -> Array:
-        lowest = -np.inf if image.dtype.kind == "f" else np.iinfo(image.dtype).min
-        result: Array = windows(image, self.kernel, self.window, lowest).max((3, 4))
-        return result
-
-
-@dataclass(frozen=True)
-class Mean(Op):
-    """Mean over `axes` (not negative, ascending)."""
-
-    NAME = "MEAN"
-    INPUTS = (1, 1)
+    TYPES: ClassVar[tuple[DType, ...]] = _NUMBERS
 
     axes: tuple[int, ...] = ()
     keep_dims: bool = False
 
     def problems(self, inputs: Sequence[Tensor], output: Tensor) -> list[str]:
-        found = type_problem(inputs[0], DType.FLOAT32, DType.INT8)
+        found = type_problem(inputs[0], *self.TYPES)
         if output.dtype is not inputs[0].dtype:
             found.append(f"{inputs[0].name} and {output.name} differ in type")
         rank = len(inputs[0].shape)
@@ -111,6 +37,10 @@ class Mean(Op):
             found.append(f"axes {self.axes} are not ascending, or there are none")
         elif not 0 <= self.axes[0] <= self.axes[-1] < rank:
             found.append(f"axes {self.axes} are outside the {rank} dimensions of the input")
+        if inputs[0].dtype is DType.BOOL:
+            return found
+        if self.SCALING is Scaling.KEPT and output.quantization != inputs[0].quantization:
+            found.append(f"{inputs[0].name} and {output.name} differ in quantization")
         return found + per_tensor_problem(inputs[0]) + per_tensor_problem(output)
 
     def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
@@ -120,113 +50,252 @@ class Mean(Op):
         return tuple(size for axis, size in sizes if axis not in self.axes)
 
     def count(self, inputs: Sequence[Tensor]) -> int:
-        """How many elements each mean is taken over."""
+        """How many elements each result is made of."""
         return math.prod(inputs[0].shape[axis] for axis in self.axes)
-
-    def multiplier(self, inputs: Sequence[Tensor], output: Tensor) -> Multiplier:
-        """The factor from sums to stored means, 1/count included as TFLite's reduction does it."""
-        base = Multiplier.of(inputs[0].quant.scale / output.quant.scale)
-        count = self.count(inputs)
-        shift = min(count.bit_length() - 1, 32, 31 + base.shift)
-        return Multiplier((base.mantissa << shift) // count, base.shift - shift)
-
-    def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
-        if output.dtype.is_float:
-            mean = values[0].mean(self.axes, np.float64, keepdims=self.keep_dims)
-            return np.asarray(mean, np.float32)
-        total = values[0].sum(self.axes, np.int64, keepdims=self.keep_dims)
-        centred = np.asarray(total - inputs[0].quant.zero_point * self.count(inputs), np.int64)
-        factor = self.multiplier(inputs, output)
-        scaled = numerics.multiply(centred, factor.mantissa, factor.shift)
-        return np.clip(scaled + output.quant.zero_point, *output.dtype.range).astype(np.int8)
 
     def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
         return 0 not in self.axes
 
 
 @dataclass(frozen=True)
-class SoftmaxScaling:
-    """Constants of the integer softmax (TFLite: PreprocessSoftmaxScaling, CalculateInputRadius).
+class Sum(Reduce):
+    """Sum over `axes`; integers are scaled to the output's quantization."""
 
-    Differences from the maximum become Q5.26 by `multiplier`; those below `smallest` count as
-    minus infinity.
-    """
+    NAME = "SUM"
 
-    INTEGER_BITS = 5
+    def multiplier(self, inputs: Sequence[Tensor], output: Tensor) -> Multiplier:
+        """The factor from sums, less the zero point of each term, to stored results."""
+        return Multiplier.of(inputs[0].quant.scale / output.quant.scale)
 
-    multiplier: Multiplier
-    smallest: int
+    def divisor(self, inputs: Sequence[Tensor]) -> int:
+        """What sums of floats are divided by."""
+        return 1
 
-    @staticmethod
-    def of(beta: float, scale: float) -> SoftmaxScaling:
-        """The constants for an input of this scale."""
-        bits = SoftmaxScaling.INTEGER_BITS
-        real = min(beta * scale * (1 << (31 - bits)), (1 << 31) - 1.0)
-        multiplier = Multiplier.of(real)
-        radius = ((1 << bits) - 1) * (1 << (31 - bits)) / 2.0**multiplier.shift
-        return SoftmaxScaling(multiplier, -math.floor(radius))
+    def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
+        if output.dtype.is_float:
+            total = values[0].sum(self.axes, np.float64, keepdims=self.keep_dims)
+            return np.asarray(total / self.divisor(inputs), np.float32)
+        total = values[0].sum(self.axes, np.int64, keepdims=self.keep_dims)
+        centred = np.asarray(total - inputs[0].quant.zero_point * self.count(inputs), np.int64)
+        factor = self.multiplier(inputs, output)
+        scaled = numerics.multiply(numerics.wrap32(centred), factor.mantissa, factor.shift)
+        stored = np.clip(scaled + output.quant.zero_point, *output.dtype.range)
+        return stored.astype(output.dtype.numpy)
 
 
 @dataclass(frozen=True)
-class Softmax(Op):
-    """Softmax over the last axis; integer outputs have scale 1/256 and zero point -128."""
+class Mean(Sum):
+    """Mean over `axes`."""
 
-    NAME = "SOFTMAX"
+    NAME = "MEAN"
+
+    def multiplier(self, inputs: Sequence[Tensor], output: Tensor) -> Multiplier:
+        """The factor from sums to stored means, 1/count included as TFLite's reduction does it."""
+        base = super().multiplier(inputs, output)
+        count = self.count(inputs)
+        shift = min(count.bit_length() - 1, 32, 31 + base.shift)
+        return Multiplier((base.mantissa << shift) // count, base.shift - shift)
+
+    def divisor(self, inputs: Sequence[Tensor]) -> int:
+        return self.count(inputs)
+
+
+@dataclass(frozen=True)
+class ReduceMax(Reduce):
+    """Maximum over `axes`."""
+
+    NAME = "REDUCE_MAX"
+    SCALING = Scaling.KEPT
+
+    def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
+        return np.asarray(values[0].max(self.axes, keepdims=self.keep_dims))
+
+
+@dataclass(frozen=True)
+class ReduceMin(Reduce):
+    """Minimum over `axes`."""
+
+    NAME = "REDUCE_MIN"
+    SCALING = Scaling.KEPT
+
+    def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
+        return np.asarray(values[0].min(self.axes, keepdims=self.keep_dims))
+
+
+@dataclass(frozen=True)
+class ReduceAny(ReduceMax):
+    """Whether any element over `axes` is true."""
+
+    NAME = "REDUCE_ANY"
+    TYPES = (DType.BOOL,)
+
+
+@dataclass(frozen=True)
+class ReduceAll(ReduceMin):
+    """Whether all elements over `axes` are true."""
+
+    NAME = "REDUCE_ALL"
+    TYPES = (DType.BOOL,)
+
+
+@dataclass(frozen=True)
+class ReduceProd(Reduce):
+    """Product over `axes`.
+
+    Integers follow LiteRT: each factor but the first multiplies what there is, which is scaled
+    back by the input's scale over the count-th root of the output's; so is the last product.
+    """
+
+    NAME = "REDUCE_PROD"
+
+    def multiplier(self, inputs: Sequence[Tensor], output: Tensor) -> Multiplier:
+        """The factor by which every product is scaled."""
+        root = output.quant.scale ** (1.0 / self.count(inputs))
+        return Multiplier.of(inputs[0].quant.scale / root)
+
+    def problems(self, inputs: Sequence[Tensor], output: Tensor) -> list[str]:
+        found = super().problems(inputs, output)
+        if not found and not output.dtype.is_float:
+            shift = self.multiplier(inputs, output).shift
+            if shift >= 8:
+                found.append(
+                    f"output {output.name} has scale {output.quant.scale}: too small for products"
+                    f" of {self.count(inputs)} values of scale {inputs[0].quant.scale}"
+                )
+        return found
+
+    def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
+        if output.dtype.is_float:
+            whole = values[0].prod(self.axes, np.float64, keepdims=self.keep_dims)
+            return np.asarray(whole, np.float32)
+        factor = self.multiplier(inputs, output)
+        centred = values[0].astype(np.int64) - inputs[0].quant.zero_point
+        rows = np.moveaxis(centred, self.axes, range(len(self.axes)))
+        rows = rows.reshape(self.count(inputs), -1)
+        product: Int64 = rows[0]
+        for row in rows[1:]:
+            product = numerics.multiply_wide(product * row, factor.mantissa, factor.shift)
+        product = numerics.multiply_wide(product, factor.mantissa, factor.shift)
+        stored = np.clip(product + output.quant.zero_point, *output.dtype.range)
+        return stored.astype(output.dtype.numpy).reshape(self.output_shape(inputs))
+
+
+@dataclass(frozen=True)
+class ArgReduce(Op):
+    """Base of where along `axis` the extreme is: int32 or int64, the first one unless `last`."""
+
     INPUTS = (1, 1)
-    SCALING = Scaling.FIXED
 
-    beta: float = 1.0
+    axis: int = 0
+    keep_dims: bool = False
+    last: bool = False
+
+    def problems(self, inputs: Sequence[Tensor], output: Tensor) -> list[str]:
+        found = type_problem(inputs[0], *_NUMBERS)
+        found += type_problem(output, DType.INT32, DType.INT64)
+        rank = len(inputs[0].shape)
+        if not 0 <= self.axis < rank:
+            found.append(f"axis {self.axis} is outside the {rank} dimensions of the input")
+        return found
+
+    def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
+        shape = inputs[0].shape
+        kept = (1,) if self.keep_dims else ()
+        return (*shape[: self.axis], *kept, *shape[self.axis + 1 :])
+
+    @abstractmethod
+    def _first(self, values: Array) -> Array:
+        """Where along the axis the first extreme is."""
+
+    def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
+        if self.last:
+            found = inputs[0].shape[self.axis] - 1 - self._first(np.flip(values[0], self.axis))
+        else:
+            found = self._first(values[0])
+        return np.asarray(found, output.dtype.numpy).reshape(self.output_shape(inputs))
+
+    def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
+        return self.axis != 0
+
+
+@dataclass(frozen=True)
+class ArgMax(ArgReduce):
+    """Where the largest element is."""
+
+    NAME = "ARG_MAX"
+
+    def _first(self, values: Array) -> Array:
+        return np.asarray(values.argmax(self.axis))
+
+
+@dataclass(frozen=True)
+class ArgMin(ArgReduce):
+    """Where the smallest element is."""
+
+    NAME = "ARG_MIN"
+
+    def _first(self, values: Array) -> Array:
+        return np.asarray(values.argmin(self.axis))
+
+
+@dataclass(frozen=True)
+class CumSum(Op):
+    """Running sums along `axis`; `exclusive` leaves the element itself out, `reverse` runs back.
+
+    Integers follow TensorFlow Lite Micro, whose sums start with the real value of a stored 0.
+    """
+
+    NAME = "CUMSUM"
+    INPUTS = (1, 1)
+
+    LEFT_SHIFT = 20
+
+    axis: int = 0
+    exclusive: bool = False
+    reverse: bool = False
 
     def problems(self, inputs: Sequence[Tensor], output: Tensor) -> list[str]:
         found = type_problem(inputs[0], DType.FLOAT32, DType.INT8)
         if output.dtype is not inputs[0].dtype:
             found.append(f"{inputs[0].name} and {output.name} differ in type")
-        if not math.isfinite(self.beta) or self.beta <= 0:
-            found.append(f"beta {self.beta} is not positive")
-        if not inputs[0].shape:
-            found.append(f"{inputs[0].name} is a scalar; softmax needs an axis")
+        rank = len(inputs[0].shape)
+        if not 0 <= self.axis < rank:
+            found.append(f"axis {self.axis} is outside the {rank} dimensions of the input")
         found += per_tensor_problem(inputs[0]) + per_tensor_problem(output)
-        if found or output.dtype.is_float:
-            return found
-        if output.quant != self.fixed_quantization(output.dtype):
+        if not found and not output.dtype.is_float and self.multiplier(inputs, output).shift > 0:
             found.append(
-                f"output {output.name} has scale {output.quant.scale} and zero point"
-                f" {output.quant.zero_point}; allowed: 1/256 and -128"
+                f"output {output.name} has scale {output.quant.scale}: too small beside that of"
+                f" the input, {inputs[0].quant.scale}"
             )
-        if self.beta * inputs[0].quant.scale * 2**26 <= 1:
-            found.append(f"input {inputs[0].name} has scale {inputs[0].quant.scale}: too small")
         return found
 
     def output_shape(self, inputs: Sequence[Tensor]) -> Shape:
         return inputs[0].shape
 
+    def multiplier(self, inputs: Sequence[Tensor], output: Tensor) -> Multiplier:
+        """The factor from sums, of terms shifted left by 19, to stored results."""
+        return Multiplier.of(
+            2.0 * inputs[0].quant.scale / ((1 << self.LEFT_SHIFT) * output.quant.scale)
+        )
+
     def evaluate(self, values: Sequence[Array], inputs: Sequence[Tensor], output: Tensor) -> Array:
         if output.dtype.is_float:
-            return _float_softmax(values[0], self.beta)
-        scaling = SoftmaxScaling.of(self.beta, inputs[0].quant.scale)
-        difference = values[0].astype(np.int64) - values[0].max(-1, keepdims=True)
-        counted = difference >= scaling.smallest
-        fixed = numerics.doubling_high_multiply(
-            np.where(counted, difference, 0) << scaling.multiplier.shift,
-            scaling.multiplier.mantissa,
-        )
-        exponential = numerics.exp_of_negative(fixed, SoftmaxScaling.INTEGER_BITS)
-        # Sums are kept in Q12.19, as wide as TFLite's accumulator.
-        parts = np.where(counted, numerics.rounding_shift_right(exponential, 12), 0)
-        mantissa, over_unit = numerics.reciprocal(parts.sum(-1, keepdims=True), 12)
-        product = numerics.doubling_high_multiply(mantissa, exponential)
-        result = numerics.rounding_shift_right(product, over_unit + 31 - 8) - 128
-        return np.where(counted, np.clip(result, -128, 127), -128).astype(np.int8)
+            return self._running(values[0].astype(np.float64)).astype(np.float32)
+        zero = inputs[0].quant.zero_point
+        # Half of each term shifted left by 20 bits.
+        terms = (values[0].astype(np.int64) - zero) << (self.LEFT_SHIFT - 1)
+        total = self._running(terms) - (zero << (self.LEFT_SHIFT - 1))
+        factor = self.multiplier(inputs, output)
+        scaled = numerics.multiply(numerics.wrap32(total), factor.mantissa, factor.shift)
+        stored = np.clip(scaled + output.quant.zero_point, *output.dtype.range)
+        return stored.astype(output.dtype.numpy)
+
+    def _running(self, values: Array) -> Array:
+        ordered = np.flip(values, self.axis) if self.reverse else values
+        total = ordered.cumsum(self.axis)
+        if self.exclusive:
+            total = total - ordered
+        return np.asarray(np.flip(total, self.axis) if self.reverse else total)
 
     def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
-        return len(output.shape) > 1
-
-    def fixed_quantization(self, dtype: DType) -> Quantization:
-        if dtype is DType.INT8:
-            return Quantization.per_tensor(1 / 256, -128)
-        return super().fixed_quantization(dtype)
-
-
-def _float_softmax(values: Array, beta: float) -> Array:
-    exponential = np.exp((values - values.max(-1, keepdims=True)) * beta)
-    return np.asarray(exponential / exponential.sum(-1, keepdims=True), np.float32)
+        return self.axis != 0

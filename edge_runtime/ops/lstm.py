@@ -1,0 +1,304 @@
+"""The LSTM, in floating point and in the integers of TensorFlow Lite Micro."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime import numerics
+from edge_runtime.graph.op import per_tensor_problem
+from edge_runtime.graph.tensor import Array, DType, Tensor
+from edge_runtime.numerics import Int64, Multiplier
+from edge_runtime.ops.recurrent import Doubles, Recurrent, logistic
+
+GATE_FRACTION_BITS = 12
+"""Gates before their activation are Q3.12; after it, Q0.15."""
+
+_TYPES = {
+    DType.FLOAT32: (DType.FLOAT32,) * 6,
+    DType.INT8: (DType.INT8, DType.INT8, DType.INT8, DType.INT32, DType.INT8, DType.INT16),
+    DType.INT16: (DType.INT16, DType.INT8, DType.INT8, DType.INT64, DType.INT16, DType.INT16),
+}
+"""Types of X, W, R, B, h and c, by that of X."""
+
+
+@dataclass(frozen=True)
+class LstmScaling:
+    """The constants of the integer LSTM, by gate where there are four."""
+
+    given: tuple[Multiplier, ...]
+    """From sums of inputs to Q3.12."""
+    carried: tuple[Multiplier, ...]
+    """From sums of the hidden state to Q3.12."""
+    forget: Multiplier
+    """From forget gate times cell to cell."""
+    update: Multiplier
+    """From input gate times cell gate to cell."""
+    hidden: Multiplier
+    """From output gate times tanh(cell) to the hidden state."""
+    power: int
+    """The cell's scale is 2**power."""
+    clip: int
+    """The largest stored cell; 0: none."""
+
+    @staticmethod
+    def of(op: Lstm, inputs: Sequence[Tensor]) -> LstmScaling:
+        """The constants for these inputs, scales multiplied in the precision that TFLM has."""
+        image, w, r, _, hidden, cell = inputs[:6]
+        scale = cell.quant.scale
+        unit = 2.0**-15
+        return LstmScaling(
+            _gates(image, w),
+            _gates(hidden, r),
+            Multiplier.of(unit * scale / scale),
+            Multiplier.of(unit * unit / scale),
+            Multiplier.of(unit * unit / hidden.quant.scale),
+            round(math.log2(scale)),
+            int(min(op.cell_clip / scale, 32767.0)),
+        )
+
+
+def _gates(values: Tensor, weights: Tensor) -> tuple[Multiplier, ...]:
+    gate_scale = 2.0**-GATE_FRACTION_BITS
+    products = (float(np.float32(values.quant.scale) * np.float32(s)) for s in gate_scales(weights))
+    return tuple(Multiplier.of(product / gate_scale) for product in products)
+
+
+def gate_scales(weights: Tensor) -> tuple[float, ...]:
+    """The scale of each gate's weights."""
+    scales = weights.quant.scales
+    return scales * 4 if len(scales) == 1 else scales[:: len(scales) // 4]
+
+
+@dataclass(frozen=True)
+class Lstm(Recurrent):
+    """Long short-term memory, gates in ONNX's order: input, output, forget, cell.
+
+    An optional seventh input P, (directions, 3 * hidden), holds the peepholes of the input, output
+    and forget gates. `cell_clip` limits the cell's magnitude after each step; 0: not at all.
+
+    Integers are those of TensorFlow Lite Micro's UNIDIRECTIONAL_SEQUENCE_LSTM: X, Y and h of int8
+    or int16, weights of int8 with one scale a gate, one bias a row, (1, 4 * hidden), in units of
+    the scales of X and W, and an int16 cell whose scale is a power of two; one direction, no P.
+    """
+
+    NAME = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+    INPUTS = (6, 7)
+    OUTPUTS = 3
+    GATES = 4
+    STATES = 2
+
+    cell_clip: float = 0.0
+
+    def _biases(self, image: Tensor) -> int:
+        return 2 if image.dtype.is_float else 1
+
+    def _type_problems(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[str]:
+        expected = _TYPES.get(inputs[0].dtype)
+        if expected is None:
+            allowed = ", ".join(dtype.value for dtype in _TYPES)
+            return [f"input {inputs[0].name} is {inputs[0].dtype.value}; allowed: {allowed}"]
+        pairs = [
+            *zip(inputs, (*expected, DType.FLOAT32), strict=False),
+            *zip(outputs, (expected[0], expected[4], expected[5]), strict=True),
+        ]
+        found = [
+            f"tensor {tensor.name} is {tensor.dtype.value}; allowed beside an input of"
+            f" {inputs[0].dtype.value}: {dtype.value}"
+            for tensor, dtype in pairs
+            if tensor.dtype is not dtype
+        ]
+        if not math.isfinite(self.cell_clip) or self.cell_clip < 0:
+            found.append(f"cell_clip {self.cell_clip} is negative or infinite")
+        return found
+
+    def node_problems(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[str]:
+        found = super().node_problems(inputs, outputs)
+        if found:
+            return found
+        if inputs[0].dtype.is_float:
+            return self._peephole_problems(inputs)
+        return self._integer_problems(inputs, outputs)
+
+    def _peephole_problems(self, inputs: Sequence[Tensor]) -> list[str]:
+        sizes = self.sizes(inputs)
+        shape = (sizes.directions, 3 * sizes.hidden)
+        return [
+            f"peepholes {tensor.name} have shape {tensor.shape}; allowed: {shape}"
+            for tensor in inputs[6:]
+            if tensor.shape != shape
+        ]
+
+    def _integer_problems(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[str]:
+        image, w, r, b, hidden, cell = inputs[:6]
+        found = [p for t in (image, hidden, cell) for p in per_tensor_problem(t)]
+        if self.direction.backward != (False,):
+            found.append(f"direction {self.direction.value}; allowed for integers: forward")
+        if len(inputs) > 6:
+            found.append("it has peepholes, which only float32 may have")
+        for weights in (w, r):
+            found += _weight_problems(weights)
+        found += [
+            f"tensor {tensor.name} is computed at run time; it must be a constant"
+            for tensor in (w, r, b)
+            if tensor.data is None
+        ]
+        if found:
+            return found
+        if cell.quant.zero_point or math.frexp(cell.quant.scale)[0] != 0.5:
+            found.append(
+                f"cell {cell.name} has scale {cell.quant.scale} and zero point"
+                f" {cell.quant.zero_point}; allowed: a power of two and 0"
+            )
+        elif not 2.0**-15 <= cell.quant.scale <= 1:
+            found.append(f"cell {cell.name} has scale {cell.quant.scale}; allowed: 2**-15 to 1")
+        if image.dtype is DType.INT16 and (image.quant.zero_point or hidden.quant.zero_point):
+            found.append("zero points of int16 tensors must be 0")
+        for made, like in zip(outputs, (hidden, hidden, cell), strict=True):
+            if made.quantization != like.quantization:
+                found.append(f"{made.name} and {like.name} differ in quantization")
+        return found
+
+    def _step(
+        self, image: Doubles, weights: list[Doubles], rest: list[Doubles], states: list[Doubles]
+    ) -> list[Doubles]:
+        w, r, b = weights
+        h, c = states
+        size = h.shape[-1]
+        total = image @ w.T + h @ r.T + b[: 4 * size] + b[4 * size :]
+        peepholes = rest[0] if rest else np.zeros(3 * size)
+        into, out, forget, cell = (total[:, i * size : (i + 1) * size] for i in range(4))
+        p_in, p_out, p_forget = peepholes.reshape(3, size)
+        kept = logistic(forget + p_forget * c) * c
+        c = kept + logistic(into + p_in * c) * np.tanh(cell)
+        if self.cell_clip:
+            c = np.clip(c, -self.cell_clip, self.cell_clip)
+        return [logistic(out + p_out * c) * np.tanh(c), c]
+
+    def _integer_direction(
+        self,
+        values: Sequence[Array],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        image: Array,
+        states: list[Array],
+    ) -> tuple[Array, list[Array]]:
+        scaling = LstmScaling.of(self, inputs)
+        h, c = (state.astype(np.int64) for state in states)
+        w, r, b = (value[0].astype(np.int64) for value in values[1:4])
+        zero, hidden_zero = inputs[0].quant.zero_point, inputs[4].quant.zero_point
+        scale = _scale_sums if inputs[0].dtype is DType.INT8 else _scale_wide_sums
+        made = []
+        for step in image.astype(np.int64):
+            given = scale((step - zero) @ w.T + b, scaling.given)
+            carried = scale((h - hidden_zero) @ r.T, scaling.carried)
+            c, h = _integer_step(_clip16(given + carried), c, scaling)
+            h = np.clip(h + hidden_zero, *outputs[0].dtype.range)
+            made.append(h)
+        return self._kept(made, False), [h, c]
+
+
+def _weight_problems(weights: Tensor) -> list[str]:
+    quantization = weights.quantization
+    if quantization is None:
+        return [f"weights {weights.name} are {weights.dtype.value} without a scale"]
+    if any(quantization.zero_points):
+        return [f"weights {weights.name} have a zero point other than 0"]
+    scales, rows = quantization.scales, weights.shape[1]
+    if len(scales) == 1:
+        return []
+    by_gate = len(scales) == rows and all(
+        len(set(scales[i * rows // 4 : (i + 1) * rows // 4])) == 1 for i in range(4)
+    )
+    if quantization.axis == 1 and by_gate:
+        return []
+    return [f"weights {weights.name} have {len(set(scales))} scales; allowed: one for each gate"]
+
+
+def _clip16(x: Int64) -> Int64:
+    return np.clip(x, -32768, 32767)
+
+
+def _by_row(factors: Sequence[Multiplier], rows: int) -> tuple[Int64, Int64]:
+    """Mantissas and shifts of all rows of the gates."""
+    return (
+        np.repeat([factor.mantissa for factor in factors], rows // 4).astype(np.int64),
+        np.repeat([factor.shift for factor in factors], rows // 4).astype(np.int64),
+    )
+
+
+def _scale_sums(sums: Int64, factors: Sequence[Multiplier]) -> Int64:
+    rows = _by_row(factors, sums.shape[-1])
+    return _clip16(numerics.multiply(numerics.wrap32(sums), *rows))
+
+
+def _scale_wide_sums(sums: Int64, factors: Sequence[Multiplier]) -> Int64:
+    return _clip16(numerics.multiply_wide(sums, *_by_row(factors, sums.shape[-1])))
+
+
+def _integer_step(gates: Int64, cell: Int64, scaling: LstmScaling) -> tuple[Int64, Int64]:
+    """The cell, and the hidden state less its zero point, after one step of (batch, hidden)."""
+    into, out, forget, fresh = np.split(gates, 4, -1)
+    kept = _product(sigmoid16(3 * forget), cell, scaling.forget)
+    added = _product(sigmoid16(3 * into), tanh16(3 * fresh), scaling.update)
+    cell = _clip16(_clip16(kept) + _clip16(added))
+    if scaling.clip:
+        cell = np.clip(cell, -scaling.clip, scaling.clip)
+    squashed = tanh16(_scaled_cell(cell, scaling.power))
+    return cell, _product(squashed, sigmoid16(3 * out), scaling.hidden)
+
+
+def _product(a: Int64, b: Int64, factor: Multiplier) -> Int64:
+    return numerics.multiply(a * b, factor.mantissa, factor.shift)
+
+
+def _scaled_cell(cell: Int64, power: int) -> Int64:
+    """Three times the cell as Q3.12: the tables have steps of 1/24, and the rest 9 or 8 bits."""
+    left = GATE_FRACTION_BITS + power
+    if left >= 0:
+        return (3 << left) * cell
+    return (3 * cell + (1 << (-left - 1))) >> -left
+
+
+def _sigmoid_table() -> npt.NDArray[np.uint16]:
+    """The logistic function at multiples of 1/24, Q0.16, but for the last value.
+
+    Each is raised by half of what a straight line to the next one is too low by in the middle.
+    """
+    places = np.arange(255)
+    here, after, middle = (
+        65536 / (1 + np.exp(-(places + shift) / 24)) for shift in (0.0, 1.0, 0.5)
+    )
+    raised = here + (middle - (here + after) / 2) / 2
+    return np.append(np.floor(raised + 0.5), 65535).astype(np.uint16)
+
+
+SIGMOID_TABLE = _sigmoid_table()
+
+
+def _interpolate(magnitude: Int64, bits: int) -> Int64:
+    """The table at magnitude / 2**bits, with `bits` more bits; its end is not to be passed."""
+    index = np.minimum(magnitude >> bits, 254)
+    low = SIGMOID_TABLE[index].astype(np.int64)
+    high = SIGMOID_TABLE[index + 1].astype(np.int64)
+    result: Int64 = (low << bits) + (magnitude & ((1 << bits) - 1)) * (high - low)
+    return result
+
+
+def sigmoid16(x: Int64) -> Int64:
+    """The logistic function of x / 3 / 2**12, in Q0.15 (TFLite's int16 LOGISTIC)."""
+    magnitude = np.abs(x)
+    result = np.where(magnitude >> 9 >= 255, 0x7FFF << 10, _interpolate(magnitude, 9))
+    return np.where(x >= 0, result + (1 << 9), (1 << 25) - result + (1 << 9) - 1) >> 10
+
+
+def tanh16(x: Int64) -> Int64:
+    """The hyperbolic tangent of x / 3 / 2**12, in Q0.15 (TFLite's int16 TANH)."""
+    magnitude = np.abs(x)
+    result = np.where(magnitude >> 8 >= 255, 0xFFFF << 8, _interpolate(magnitude, 8))
+    result = result - (1 << 23)
+    return np.where(x >= 0, result + (1 << 7), -result + (1 << 7) - 1) >> 8
