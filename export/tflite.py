@@ -18,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.export import tflite_move
 from edge_runtime.export.tflite_options import VERSIONS, Options, options_of, version_of
+from edge_runtime.export.tflite_recurrent import add_lstm, add_svdf, recurrent_problems
 from edge_runtime.files import write_file
 from edge_runtime.graph import (
     DType,
@@ -31,14 +32,18 @@ from edge_runtime.graph import (
     Window,
 )
 from edge_runtime.ops import (
+    ArgReduce,
     AveragePool2D,
     Conv2D,
+    CumSum,
     Linear,
+    Lstm,
     MaxPool2D,
-    Mean,
     Pad,
     Pool2D,
+    Reduce,
     SlidingConv2D,
+    Svdf,
     TransposeConv2D,
 )
 
@@ -71,11 +76,7 @@ def to_tflite(graph: Graph) -> bytes:
     (listed node by node): an average pool with such padding, as it must leave the padding out, and
     dilated pools.
     """
-    problems = [
-        problem
-        for node in graph.nodes
-        for problem in (*_pool(graph, node), *_transposed(graph, node))
-    ]
+    problems = [problem for node in graph.nodes for problem in _node_problems(graph, node)]
     if problems:
         raise ModelError(
             f"model {graph.name} cannot be written as TFLite; {len(problems)} problem(s):",
@@ -86,6 +87,26 @@ def to_tflite(graph: Graph) -> bytes:
     for node in graph.nodes:
         writer.add_node(node)
     return writer.finish()
+
+
+def _node_problems(graph: Graph, node: Node) -> list[Problem]:
+    return [
+        *_pool(graph, node),
+        *_transposed(graph, node),
+        *_extreme(node),
+        *recurrent_problems(graph, node),
+    ]
+
+
+def _extreme(node: Node) -> list[Problem]:
+    if not isinstance(node.op, ArgReduce):
+        return []
+    found = []
+    if node.op.keep_dims:
+        found.append("the axis is kept; TFLite leaves it out")
+    if node.op.last:
+        found.append("the last of equal elements; TFLite takes the first")
+    return [Problem(node.name, node.op.NAME, reason) for reason in found]
 
 
 def _pool(graph: Graph, node: Node) -> list[Problem]:
@@ -101,6 +122,8 @@ def _pool(graph: Graph, node: Node) -> list[Problem]:
             f"padding {window.pad_before}, {window.pad_after} of an average pool; TFLite allows:"
             f" none, or {same.pad_before}, {same.pad_after} (SAME)"
         )
+    if isinstance(node.op, AveragePool2D) and node.op.count_include_pad and window.pads:
+        found.append("padding that counts; TFLite leaves it out")
     return [Problem(node.name, node.op.NAME, reason) for reason in found]
 
 
@@ -215,15 +238,19 @@ class _Writer:
         self.tensors.append(made)
         return name
 
+    def reshape_tensor(self, name: str, shape: Sequence[int]) -> None:
+        """Give a tensor that was added another shape."""
+        self.tensors[self.index[name]].shape = list(shape)
+
     def add_operator(
         self,
         name: str,
-        inputs: Iterable[str],
+        inputs: Iterable[str | None],
         outputs: Iterable[str],
         options: Options,
         version: int = 1,
     ) -> None:
-        """Add one operator of TFLite's `name`."""
+        """Add one operator of TFLite's `name`; None stands for an input that is left out."""
         code = (name, version)
         if code not in self.codes:
             self.codes.append(code)
@@ -231,7 +258,7 @@ class _Writer:
         self.operators.append(
             schema.OperatorT(
                 opcodeIndex=self.codes.index(code),
-                inputs=[self.index[tensor] for tensor in inputs],
+                inputs=[-1 if tensor is None else self.index[tensor] for tensor in inputs],
                 outputs=[self.index[tensor] for tensor in outputs],
                 builtinOptionsType=getattr(schema.BuiltinOptions, kind),
                 builtinOptions=options,
@@ -239,7 +266,16 @@ class _Writer:
         )
 
     def add_node(self, node: Node) -> None:
-        """Add `node`, and a PAD before it where it needs one."""
+        """Add `node`, and what TFLite needs around it."""
+        if isinstance(node.op, Svdf):
+            add_svdf(self, node, node.op)
+        elif isinstance(node.op, Lstm):
+            add_lstm(self, node, node.op)
+        else:
+            self._add_plain(node)
+
+    def _add_plain(self, node: Node) -> None:
+        """Add a node of one operator, and a PAD before it where it needs one."""
         names, tensors = [self.value(name) for name in node.inputs], self.graph.node_inputs(node)
         padding = int(schema.Padding.VALID)
         if isinstance(node.op, TransposeConv2D):
@@ -252,8 +288,9 @@ class _Writer:
                 names[0] = self.add_pad(node, node.op.window)
             else:
                 padding = word
-        if isinstance(node.op, Mean):
-            names.append(self.add_integers(f"{node.name}/axes", node.op.axes))
+        if isinstance(node.op, Reduce | ArgReduce | CumSum):
+            axes = node.op.axes if isinstance(node.op, Reduce) else (node.op.axis,)
+            names.append(self.add_integers(f"{node.name}/axes", axes))
         for what, values in tflite_move.constants(node.op, tensors):
             names.append(self.add_tensor(Tensor.constant(f"{node.name}/{what}", values)))
         if isinstance(node.op, Pad):
@@ -263,7 +300,7 @@ class _Writer:
         if isinstance(node.op, TransposeConv2D):
             shape = self.add_integers(f"{node.name}/shape", self.graph.node_output(node).shape)
             names = [shape, names[1], names[0], *names[2:]]
-        options = options_of(node.op, tensors, padding)
+        options = options_of(node.op, tensors, padding, self.graph.node_output(node))
         name = tflite_move.NAMES.get(type(node.op), node.op.NAME)
         made = [self.made(output) for output in node.outputs]
         self.add_operator(name, names, made, options, version_of(node.op, tensors))

@@ -11,14 +11,19 @@ from edge_runtime.export import tflite_move
 from edge_runtime.graph import Activation, DType, Op, Tensor
 from edge_runtime.ops import (
     Add,
+    ArgMax,
+    ArgMin,
     BatchMatMul,
     Conv2D,
+    CumSum,
     DepthwiseConv2D,
     Dequantize,
     FullyConnected,
-    Mean,
+    L2Normalization,
+    LogSoftmax,
     Pool2D,
     Quantize,
+    Reduce,
     Softmax,
     TransposeConv2D,
 )
@@ -28,6 +33,8 @@ Options: TypeAlias = Any
 
 VERSIONS = {
     "ADD": 2,
+    "ARG_MAX": 2,
+    "ARG_MIN": 2,
     "AVERAGE_POOL_2D": 2,
     "BATCH_MATMUL": 2,
     "BATCH_TO_SPACE_ND": 2,
@@ -35,17 +42,25 @@ VERSIONS = {
     "CONCATENATION": 2,
     "CONV_2D": 3,
     "COPY": 1,
+    "CUMSUM": 1,
     "DEPTHWISE_CONV_2D": 3,
     "DEPTH_TO_SPACE": 1,
     "DEQUANTIZE": 2,
     "FULLY_CONNECTED": 6,
     "GATHER": 2,
+    "L2_NORMALIZATION": 2,
+    "LOG_SOFTMAX": 2,
     "MAX_POOL_2D": 2,
     "MEAN": 2,
     "MIRROR_PAD": 2,
     "PAD": 2,
     "PADV2": 2,
     "QUANTIZE": 2,
+    "REDUCE_ALL": 1,
+    "REDUCE_ANY": 1,
+    "REDUCE_MAX": 2,
+    "REDUCE_MIN": 2,
+    "REDUCE_PROD": 2,
     "RESHAPE": 1,
     "RESIZE_BILINEAR": 3,
     "RESIZE_NEAREST_NEIGHBOR": 3,
@@ -54,25 +69,41 @@ VERSIONS = {
     "SPACE_TO_BATCH_ND": 2,
     "SPACE_TO_DEPTH": 2,
     "STRIDED_SLICE": 3,
+    "SUM": 2,
     "TILE": 2,
     "TRANSPOSE": 2,
     "TRANSPOSE_CONV": 3,
 }
 """The first version of each operator that does all that is written here, int8 included."""
 PER_CHANNEL_FULLY_CONNECTED = 12
-_INT16 = {"BATCH_MATMUL": 4, "CONV_2D": 4, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 7}
+_INT16 = {
+    "AVERAGE_POOL_2D": 3,
+    "BATCH_MATMUL": 4,
+    "CONV_2D": 4,
+    "DEPTHWISE_CONV_2D": 5,
+    "FULLY_CONNECTED": 7,
+    "MAX_POOL_2D": 3,
+    "MEAN": 3,
+    "REDUCE_MAX": 3,
+    "REDUCE_MIN": 3,
+    "SOFTMAX": 3,
+}
 _GROUPED_CONVOLUTION = 6
 _WEIGHTS_ONLY = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 9}
 _CLAMPED_TRANSPOSE_CONVOLUTION = 4
 
-_ACTIVATIONS = {
+ACTIVATIONS = {
     Activation.NONE: schema.ActivationFunctionType.NONE,
     Activation.RELU: schema.ActivationFunctionType.RELU,
     Activation.RELU6: schema.ActivationFunctionType.RELU6,
 }
 
+_INDEX_TYPES = {DType.INT32: schema.TensorType.INT32, DType.INT64: schema.TensorType.INT64}
+
 _EMPTY: dict[type[Op], Options] = {
     Dequantize: schema.DequantizeOptionsT,
+    L2Normalization: schema.L2NormOptionsT,
+    LogSoftmax: schema.LogSoftmaxOptionsT,
     Quantize: schema.QuantizeOptionsT,
 }
 """Tables without fields."""
@@ -95,7 +126,7 @@ def version_of(op: Op, inputs: Sequence[Tensor]) -> int:
     return VERSIONS[op.NAME]
 
 
-def options_of(op: Op, inputs: Sequence[Tensor], padding: int) -> Options:
+def options_of(op: Op, inputs: Sequence[Tensor], padding: int, output: Tensor) -> Options:
     """The table for `op`; `padding` is TFLite's word for that of a sliding operation."""
     match op:
         case Conv2D():
@@ -105,7 +136,7 @@ def options_of(op: Op, inputs: Sequence[Tensor], padding: int) -> Options:
                 strideW=op.window.stride[1],
                 dilationHFactor=op.window.dilation[0],
                 dilationWFactor=op.window.dilation[1],
-                fusedActivationFunction=_ACTIVATIONS[op.activation],
+                fusedActivationFunction=ACTIVATIONS[op.activation],
             )
         case DepthwiseConv2D():
             return schema.DepthwiseConv2DOptionsT(
@@ -115,18 +146,18 @@ def options_of(op: Op, inputs: Sequence[Tensor], padding: int) -> Options:
                 dilationHFactor=op.window.dilation[0],
                 dilationWFactor=op.window.dilation[1],
                 depthMultiplier=inputs[1].shape[3] // inputs[0].shape[3],
-                fusedActivationFunction=_ACTIVATIONS[op.activation],
+                fusedActivationFunction=ACTIVATIONS[op.activation],
             )
         case TransposeConv2D():
             return schema.TransposeConvOptionsT(
                 padding=padding,
                 strideH=op.window.stride[0],
                 strideW=op.window.stride[1],
-                fusedActivationFunction=_ACTIVATIONS[op.activation],
+                fusedActivationFunction=ACTIVATIONS[op.activation],
             )
         case FullyConnected():
             return schema.FullyConnectedOptionsT(
-                fusedActivationFunction=_ACTIVATIONS[op.activation], keepNumDims=op.keep_dims
+                fusedActivationFunction=ACTIVATIONS[op.activation], keepNumDims=op.keep_dims
             )
         case Pool2D():
             return schema.Pool2DOptionsT(
@@ -135,19 +166,30 @@ def options_of(op: Op, inputs: Sequence[Tensor], padding: int) -> Options:
                 strideW=op.window.stride[1],
                 filterHeight=op.kernel[0],
                 filterWidth=op.kernel[1],
-                fusedActivationFunction=_ACTIVATIONS[op.activation],
+                fusedActivationFunction=ACTIVATIONS[op.activation],
             )
-    return _simple_options(op)
+    return _simple_options(op, output)
 
 
-def _simple_options(op: Op) -> Options:
+def _simple_options(op: Op, output: Tensor) -> Options:
     match op:
         case Add():
-            return schema.AddOptionsT(fusedActivationFunction=_ACTIVATIONS[op.activation])
+            return schema.AddOptionsT(fusedActivationFunction=ACTIVATIONS[op.activation])
         case BatchMatMul():
             return schema.BatchMatMulOptionsT(adjX=op.transpose_a, adjY=op.transpose_b)
-        case Mean():
-            return schema.ReducerOptionsT(keepDims=op.keep_dims)
         case Softmax():
             return schema.SoftmaxOptionsT(beta=op.beta)
-    return tflite_move.options(op) or _EMPTY[type(op)]()
+    return tflite_move.options(op) or _axis_options(op, output)
+
+
+def _axis_options(op: Op, output: Tensor) -> Options:
+    match op:
+        case ArgMax():
+            return schema.ArgMaxOptionsT(outputType=_INDEX_TYPES[output.dtype])
+        case ArgMin():
+            return schema.ArgMinOptionsT(outputType=_INDEX_TYPES[output.dtype])
+        case CumSum():
+            return schema.CumsumOptionsT(exclusive=op.exclusive, reverse=op.reverse)
+        case Reduce():
+            return schema.ReducerOptionsT(keepDims=op.keep_dims)
+    return _EMPTY[type(op)]()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Graph
 from edge_runtime.graph.verify import problems_of, verify
-from edge_runtime.importers.tflite import elementwise, linear, move, reduce, state
+from edge_runtime.importers.tflite import elementwise, linear, move, recurrent, reduce, state
 from edge_runtime.importers.tflite.build import Build
 from edge_runtime.importers.tflite.constants import fold_dequantize
 from edge_runtime.importers.tflite.file import FileOperator, read_file
@@ -28,6 +28,7 @@ _OPERATIONS: dict[str, Converter] = {
     **elementwise.OPERATIONS,
     **linear.OPERATIONS,
     **move.OPERATIONS,
+    **recurrent.OPERATIONS,
     **reduce.OPERATIONS,
     **state.OPERATIONS,
 }
