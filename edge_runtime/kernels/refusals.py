@@ -8,6 +8,8 @@ from edge_runtime.kernels.kernel import Site
 
 MOST_SUMMED = 1 << 23
 """So many int8 values less a zero point add up within 32 bits."""
+MOST_SUMMED_WIDE = 1 << 15
+"""And so many of int16."""
 MOST_DIMENSIONS = 4
 
 
@@ -24,8 +26,13 @@ def never(site: Site) -> str | None:
 
 def int8(site: Site) -> str | None:
     """Other types than int8, of the first input or the output."""
-    for tensor in (site.inputs[0], site.output):
-        if tensor.dtype is not DType.INT8:
+    return of_type(site, DType.INT8)
+
+
+def of_type(site: Site, given: DType, made: DType | None = None) -> str | None:
+    """Other types than `given`, of the first input, and `made` (or the same), of the output."""
+    for tensor, dtype in ((site.inputs[0], given), (site.output, made or given)):
+        if tensor.dtype is not dtype:
             return OtherType(tensor.dtype.value)
     return None
 

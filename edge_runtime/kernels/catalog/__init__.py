@@ -14,7 +14,9 @@ from edge_runtime.kernels.catalog import (
     matmul,
     move,
     pool,
+    recurrent,
     reduce,
+    softmax,
     unsigned,
 )
 from edge_runtime.kernels.kernel import Kernel
@@ -27,6 +29,8 @@ KERNELS: tuple[Kernel, ...] = (
     *pool.KERNELS,
     *elementwise.KERNELS,
     *reduce.KERNELS,
+    *softmax.KERNELS,
+    *recurrent.KERNELS,
     *move.KERNELS,
     *unsigned.KERNELS,
 )

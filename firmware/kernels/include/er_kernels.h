@@ -20,6 +20,7 @@
 #include "er_matmul.h"
 #include "er_move.h"
 #include "er_pool.h"
+#include "er_recurrent.h"
 #include "er_reduce.h"
 #include "er_resize.h"
 

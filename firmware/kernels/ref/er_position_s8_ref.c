@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "er_positions.h"
+
+void er_position_s8_ref(const er_position *p, const int8_t *input, void *output, void *scratch)
+{
+    (void)scratch;
+    er_position_ints(p, input, output, 0);
+}
