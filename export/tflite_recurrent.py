@@ -85,7 +85,8 @@ def product(values: Tensor, weights: Quantization | None) -> Quantization | None
     """The quantization of sums of products with weights of one scale."""
     if values.quantization is None or weights is None:
         return None
-    return Quantization.per_tensor(np.float32(values.quant.scale) * np.float32(weights.scales[0]))
+    scale = np.float32(values.quant.scale) * np.float32(weights.scales[0])
+    return Quantization.per_tensor(float(scale))
 
 
 def add_lstm(writer: Writer, node: Node, op: Lstm) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from axis_cases import one
 from cases import CASES
-from sites import Case, Numbers, activation, conv, depthwise, linear, softmax
+from sites import Case, Numbers, activation, conv, depthwise, linear
 from struct_layout import prototypes, structs
 
 from edge_runtime.errors import ModelError, Problem
-from edge_runtime.graph import DType, Graph, Node, Tensor, Window
+from edge_runtime.graph import DType, Graph, Node, Quantization, Tensor, Window
 from edge_runtime.graph.verify import verify
 from edge_runtime.kernels import (
     KERNELS,
@@ -20,7 +21,7 @@ from edge_runtime.kernels import (
     sources,
 )
 from edge_runtime.kernels.geometry import Sliding
-from edge_runtime.ops import AveragePool2D, Reshape
+from edge_runtime.ops import AveragePool2D, L2Normalization, Reshape
 
 RANDOM = np.random.default_rng(0)
 FAST = ("dsp", "ref")
@@ -80,14 +81,14 @@ def test_depthwise_of_one_channel_is_a_convolution() -> None:
 
 
 def test_what_nobody_serves_is_a_problem() -> None:
-    many = softmax((4096,), 0.1, 1.0, np.zeros(4096, np.int8))
-    found = choose_one(many.site, FAST)
+    norm = Quantization.per_tensor(1 / 128)
+    found = choose_one(one(L2Normalization(), (33026,), DType.INT8, RANDOM, fixed=norm).site, FAST)
     assert isinstance(found, Problem)
-    assert found.reason == "ref refuses 4096 classes (at most 4095)"
+    assert found.reason == "ref refuses rows of 33026 elements (at most 33025)"
 
 
 def test_all_unserved_nodes_are_listed() -> None:
-    image = Tensor("in", (2, 4, 4, 1), DType.FLOAT32)
+    image = Tensor("in", (1, 1, 70000, 1), DType.FLOAT32)
     nodes = [
         Node(f"pool{i}", AveragePool2D((1, 1)), ("in" if i == 0 else f"t{i - 1}",), f"t{i}")
         for i in range(2)
@@ -97,7 +98,7 @@ def test_all_unserved_nodes_are_listed() -> None:
     with pytest.raises(ModelError) as caught:
         choose(graph, FAST)
     assert [problem.node for problem in caught.value.problems] == ["pool0", "pool1"]
-    assert "ref refuses float32" in str(caught.value)
+    assert "ref refuses a window with the number 70000" in str(caught.value)
 
 
 def test_reshape_has_no_kernel() -> None:
