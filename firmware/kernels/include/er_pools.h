@@ -34,51 +34,59 @@ static inline er_covered er_cover(const er_window *w, int32_t row, int32_t colum
     return covered;
 }
 
-/* Averages round halves away from zero. */
-ER_ALWAYS_INLINE int32_t er_average(const er_pool *p, const er_covered *in, const void *input,
-                                    int32_t channel, int wide)
+ER_ALWAYS_INLINE int32_t er_covered_sum(const er_covered in, const void *input, int32_t channel,
+                                        int wide)
 {
-    const int32_t taps = p->window.kernel_h * p->window.kernel_w;
-    int32_t count = in->rows * in->columns, sum = 0, line = in->start + channel;
-    for (int32_t i = 0; i < in->rows; i++, line += in->row_step) {
-        int32_t at = line;
-        for (int32_t j = 0; j < in->columns; j++, at += in->column_step) {
-            sum += er_load(input, (uint32_t)at, wide);
+    const int32_t size = wide ? 2 : 1;
+    const char *line = (const char *)input + (in.start + channel) * size;
+    int32_t sum = 0;
+    for (int32_t i = 0; i < in.rows; i++, line += in.row_step * size) {
+        const char *at = line;
+        for (int32_t j = 0; j < in.columns; j++, at += in.column_step * size) {
+            sum += er_load(at, 0, wide);
         }
     }
-    if (p->include_pad) {
-        sum += p->zero * (taps - count);
-        count = taps;
-    }
-    return (sum + (sum < 0 ? -(count / 2) : count / 2)) / count;
+    return sum;
 }
 
-ER_ALWAYS_INLINE int32_t er_largest(const er_covered *in, const void *input, int32_t channel,
-                                    int wide)
+ER_ALWAYS_INLINE int32_t er_covered_most(const er_covered in, const void *input, int32_t channel,
+                                         int wide)
 {
-    int32_t most = INT16_MIN, line = in->start + channel;
-    for (int32_t i = 0; i < in->rows; i++, line += in->row_step) {
-        int32_t at = line;
-        for (int32_t j = 0; j < in->columns; j++, at += in->column_step) {
-            const int32_t value = er_load(input, (uint32_t)at, wide);
+    const int32_t size = wide ? 2 : 1;
+    const char *line = (const char *)input + (in.start + channel) * size;
+    int32_t most = INT16_MIN;
+    for (int32_t i = 0; i < in.rows; i++, line += in.row_step * size) {
+        const char *at = line;
+        for (int32_t j = 0; j < in.columns; j++, at += in.column_step * size) {
+            const int32_t value = er_load(at, 0, wide);
             most = value > most ? value : most;
         }
     }
     return most;
 }
 
+/* Averages round halves away from zero. */
 ER_ALWAYS_INLINE void er_pool_all(const er_pool *p, const void *input, void *output, int average,
                                   int wide)
 {
     const er_window *w = &p->window;
+    const int32_t depth = w->in_c, taps = w->kernel_h * w->kernel_w;
+    const int32_t low = p->act_min, high = p->act_max;
     uint32_t made = 0;
     for (int32_t row = 0; row < w->out_h; row++) {
         for (int32_t column = 0; column < w->out_w; column++) {
             const er_covered in = er_cover(w, row, column);
-            for (int32_t c = 0; c < w->in_c; c++) {
-                const int32_t value =
-                    average ? er_average(p, &in, input, c, wide) : er_largest(&in, input, c, wide);
-                er_store(output, made++, er_clamp(value, p->act_min, p->act_max), wide);
+            const int32_t inside = in.rows * in.columns, count = p->include_pad ? taps : inside;
+            const int32_t padding = p->zero * (count - inside);
+            for (int32_t c = 0; c < depth; c++) {
+                int32_t value;
+                if (average) {
+                    value = er_covered_sum(in, input, c, wide) + padding;
+                    value = (value + (value < 0 ? -(count / 2) : count / 2)) / count;
+                } else {
+                    value = er_covered_most(in, input, c, wide);
+                }
+                er_store(output, made++, er_clamp(value, low, high), wide);
             }
         }
     }
