@@ -23,26 +23,40 @@ from edge_runtime.export import onnx_rounding
 from edge_runtime.export.onnx_rounding import origin_and_nudge
 from edge_runtime.export.onnx_values import FROM_PLANAR, TO_PLANAR, Attribute, Step, Values
 from edge_runtime.files import write_file
-from edge_runtime.graph import Activation, DType, Graph, Kind, Node, Shape, Tensor, Window
+from edge_runtime.graph import Activation, DType, Graph, Kind, Node, Op, Shape, Tensor, Window
 from edge_runtime.ops import (
     Add,
+    ArgReduce,
     AveragePool2D,
     BatchMatMul,
     Conv2D,
+    CumSum,
     DepthwiseConv2D,
     Dequantize,
     FullyConnected,
+    L2Normalization,
     Linear,
+    LogSoftmax,
     Mean,
     Pad,
     Pool2D,
     Quantize,
+    Recurrent,
+    Reduce,
+    ReduceAll,
+    ReduceAny,
+    ReduceMax,
+    ReduceMin,
+    ReduceProd,
     Reshape,
     Softmax,
+    Sum,
+    Svdf,
     Transpose,
     TransposeConv2D,
 )
 from edge_runtime.ops.linear import weight_zero
+from edge_runtime.ops.softmax import AlongLastAxis
 from edge_runtime.ops.windowed import quantized_bounds
 
 OPSET = 13
@@ -90,10 +104,28 @@ def _problems(graph: Graph) -> list[Problem]:
     ]
     for node in graph.nodes:
         found += [Problem(node.name, node.op.NAME, reason) for reason in _forms(graph, node)]
+        found += [Problem(node.name, node.op.NAME, reason) for reason in _along_axes(graph, node)]
         if isinstance(node.op, AveragePool2D) and node.op.window.dilation != (1, 1):
             reason = f"dilation {node.op.window.dilation} of an average pool; allowed: (1, 1)"
             found.append(Problem(node.name, node.op.NAME, reason))
     return found
+
+
+def _along_axes(graph: Graph, node: Node) -> list[str]:
+    """What is wrong with a pool, a reduction, a normalization or a recurrent operation."""
+    op = node.op
+    if isinstance(op, ArgReduce | CumSum | L2Normalization | ReduceAny | ReduceAll | Svdf):
+        return ["the operation cannot be written yet"]
+    if isinstance(op, Recurrent):
+        return ["recurrent operations cannot be written yet"]
+    if isinstance(op, ReduceProd) and not graph.node_output(node).dtype.is_float:
+        return ["int8 products, which round after each factor; allowed: float32"]
+    tensors = (*graph.node_inputs(node), *graph.node_outputs(node))
+    if isinstance(op, Pool2D | Reduce | AlongLastAxis) and any(
+        tensor.dtype is DType.INT16 for tensor in tensors
+    ):
+        return ["int16; allowed: float32, or int8"]
+    return []
 
 
 def _forms(graph: Graph, node: Node) -> list[str]:
@@ -113,6 +145,15 @@ def _forms(graph: Graph, node: Node) -> list[str]:
     if isinstance(op, TransposeConv2D) and op.groups(inputs[0].shape, inputs[1].shape) > 1:
         found.append("a transposed convolution in groups cannot be written yet")
     return found
+
+
+_REDUCTIONS: dict[type[Op], str] = {
+    Mean: "ReduceMean",
+    ReduceMax: "ReduceMax",
+    ReduceMin: "ReduceMin",
+    ReduceProd: "ReduceProd",
+    Sum: "ReduceSum",
+}
 
 
 class _Writer:
@@ -139,9 +180,9 @@ class _Writer:
                 self._pool(node, node.op, inputs[0], output)
             case Add():
                 self._add(node, node.op, inputs, output)
-            case Mean():
-                self._mean(node, node.op, inputs[0], output)
-            case Softmax():
+            case Reduce():
+                self._reduce(node, node.op, inputs[0], output)
+            case Softmax() | LogSoftmax():
                 self._softmax(node, node.op, inputs[0], output)
             case _:
                 self._storage(node, inputs[0], output)
@@ -226,6 +267,7 @@ class _Writer:
         attributes = {"kernel_shape": list(op.kernel), **_sliding(op.window)}
         if isinstance(op, AveragePool2D):
             del attributes["dilations"]
+            attributes["count_include_pad"] = int(op.count_include_pad)
         kind = "AveragePool" if isinstance(op, AveragePool2D) else "MaxPool"
         steps = [
             Step(kind, (), attributes),
@@ -241,19 +283,27 @@ class _Writer:
         steps = [Step("Add", [right]), *self._activation(node, op, output)]
         self._make(node, output, planar, left, steps)
 
-    def _mean(self, node: Node, op: Mean, image: Tensor, output: Tensor) -> None:
+    def _reduce(self, node: Node, op: Reduce, image: Tensor, output: Tensor) -> None:
         # Without height and width the axes that are left stand in the same order.
         planar = self.values.is_planar(image) and (op.keep_dims or {1, 2} <= set(op.axes))
         axes = sorted(PLANAR_AXIS[axis] for axis in op.axes) if planar else list(op.axes)
-        step = Step("ReduceMean", (), {"axes": axes, "keepdims": int(op.keep_dims)})
+        attributes: dict[str, object] = {"keepdims": int(op.keep_dims)}
+        names = []
+        if type(op) is Sum:
+            stored = np.array(axes, np.int64)
+            names.append(self.values.initializer(f"{node.name}/axes", stored))
+        else:
+            attributes["axes"] = axes
+        step = Step(_REDUCTIONS[type(op)], names, attributes)
         real = self.values.real(image, planar)
         steps = [step, *self._rounding(node, planar)]
         self._make(node, output, planar and op.keep_dims, real, steps)
 
-    def _softmax(self, node: Node, op: Softmax, image: Tensor, output: Tensor) -> None:
+    def _softmax(self, node: Node, op: Softmax | LogSoftmax, image: Tensor, output: Tensor) -> None:
         planar = self.values.is_planar(image)
-        steps = [Step("Softmax", (), {"axis": 1 if planar else len(image.shape) - 1})]
-        if op.beta != 1:
+        kind = "Softmax" if isinstance(op, Softmax) else "LogSoftmax"
+        steps = [Step(kind, (), {"axis": 1 if planar else len(image.shape) - 1})]
+        if isinstance(op, Softmax) and op.beta != 1:
             beta = self.values.initializer(f"{node.name}/beta", np.array(op.beta, np.float32))
             steps.insert(0, Step("Mul", [beta]))
         self._make(node, output, planar, self.values.real(image, planar), steps)

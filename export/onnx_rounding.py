@@ -18,7 +18,7 @@ from onnx import helper
 
 from edge_runtime.graph import Array, Op, Tensor
 from edge_runtime.numerics import Multiplier
-from edge_runtime.ops import AveragePool2D, BatchMatMul, FullyConnected, Linear, Mean, Quantize
+from edge_runtime.ops import AveragePool2D, BatchMatMul, FullyConnected, Linear, Quantize, Sum
 from edge_runtime.ops.linear import product_multiplier
 
 DOMAIN = "edge_runtime"
@@ -61,7 +61,7 @@ def origin_and_nudge(
         case BatchMatMul():
             factor = product_multiplier(inputs[0], inputs[1], output)
             return _arguments(0.0, _double_rounding([factor])[0] * scale)
-        case Mean() | Quantize():
+        case Sum() | Quantize():
             nudge = _double_rounding([op.multiplier(inputs, output)])[0] * scale
             return _arguments(0.0, nudge)
         case AveragePool2D():

@@ -208,6 +208,7 @@ class _Writer:
         self.index: dict[str, int] = {}
         self.codes: list[tuple[str, int]] = []
         self.operators: list[schema.OperatorT] = []
+        self.left_out: set[str] = set()
         self.variables = variables(graph)
         self.at_hand: dict[str, str] = {}
         """By variable, the tensor that holds its value at this point."""
@@ -238,9 +239,9 @@ class _Writer:
         self.tensors.append(made)
         return name
 
-    def reshape_tensor(self, name: str, shape: Sequence[int]) -> None:
-        """Give a tensor that was added another shape."""
-        self.tensors[self.index[name]].shape = list(shape)
+    def leave_out(self, node: Node) -> None:
+        """Write no operator for a node that comes later."""
+        self.left_out.add(node.name)
 
     def add_operator(
         self,
@@ -267,6 +268,8 @@ class _Writer:
 
     def add_node(self, node: Node) -> None:
         """Add `node`, and what TFLite needs around it."""
+        if node.name in self.left_out:
+            return
         if isinstance(node.op, Svdf):
             add_svdf(self, node, node.op)
         elif isinstance(node.op, Lstm):

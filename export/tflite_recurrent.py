@@ -30,8 +30,8 @@ class Writer(Protocol):
     def add_integers(self, name: str, values: Sequence[int]) -> str:
         """Add a constant list of integers."""
 
-    def reshape_tensor(self, name: str, shape: Sequence[int]) -> None:
-        """Give a tensor that was added another shape."""
+    def leave_out(self, node: Node) -> None:
+        """Write no operator for a node that comes later."""
 
     def add_operator(
         self,
@@ -90,7 +90,7 @@ def product(values: Tensor, weights: Quantization | None) -> Quantization | None
 
 
 def add_lstm(writer: Writer, node: Node, op: Lstm) -> None:
-    """Add `node`, and the reshaping of its output where anything but a Reshape reads that."""
+    """Add `node`; what only flattens its output is left out, or else its contrary is added."""
     graph = writer.graph
     image, weights, recurrent, bias, hidden, cell = graph.node_inputs(node)
     output = graph.node_output(node)
@@ -114,10 +114,10 @@ def add_lstm(writer: Writer, node: Node, op: Lstm) -> None:
     version = {DType.FLOAT32: 1, DType.INT8: 3}.get(image.dtype, 4)
     sizes = op.sizes((image, weights, recurrent))
     shape = (*image.shape[:2], sizes.hidden)
-    readers = graph.consumers(output.name)
-    if output.name not in graph.outputs and all(isinstance(r.op, Reshape) for r in readers):
-        writer.reshape_tensor(output.name, shape)
-        writer.add_operator(op.NAME, names, [output.name], options, version)
+    flattening = _flattening(graph, output, shape)
+    if flattening is not None:
+        writer.leave_out(flattening)
+        writer.add_operator(op.NAME, names, [flattening.output], options, version)
         return
     flat = Tensor(f"{node.name}/steps", shape, output.dtype, quantization=output.quantization)
     made = writer.add_tensor(flat)
@@ -125,6 +125,15 @@ def add_lstm(writer: Writer, node: Node, op: Lstm) -> None:
     sizes_name = writer.add_integers(f"{node.name}/shape", output.shape)
     reshape = schema.ReshapeOptionsT(newShape=list(output.shape))
     writer.add_operator("RESHAPE", (made, sizes_name), [output.name], reshape, 1)
+
+
+def _flattening(graph: Graph, sequence: Tensor, shape: Sequence[int]) -> Node | None:
+    """The only reader of an LSTM's output, where it gives that the shape TFLite has."""
+    readers = graph.consumers(sequence.name)
+    if sequence.name in graph.outputs or len(readers) != 1:
+        return None
+    op = readers[0].op
+    return readers[0] if isinstance(op, Reshape) and op.shape == tuple(shape) else None
 
 
 def _gate(tensor: Tensor, gate: int, name: str) -> Tensor:

@@ -7,8 +7,17 @@ from collections.abc import Callable
 import numpy as np
 from builder import Builder
 
-from edge_runtime.graph import Activation, DType, Graph, Window
-from edge_runtime.ops import BatchMatMul, Conv2D, TransposeConv2D
+from edge_runtime.graph import Activation, DType, Graph, Quantization, Window
+from edge_runtime.ops import (
+    AveragePool2D,
+    BatchMatMul,
+    Conv2D,
+    Reduce,
+    ReduceMax,
+    ReduceMin,
+    Sum,
+    TransposeConv2D,
+)
 from edge_runtime.quant import quantize
 
 RELU, RELU6 = Activation.RELU, Activation.RELU6
@@ -22,6 +31,14 @@ def _same(size: tuple[int, int], stride: tuple[int, int]) -> Window:
 
 
 Make = Callable[[Builder], str]
+
+
+def reduced(b: Builder, op: Reduce, scale: float | None = None) -> str:
+    """A reduction of an image; with its quantization where there is no scale."""
+    image = b.conv(b.input(1, 7, 6, 5), 3)
+    output = None if scale is None or b.dtype.is_float else Quantization.per_tensor(scale, -7)
+    return b.node(op, [image], output or b.tensors[image].quantization, b.dtype)
+
 
 CASES: dict[str, Make] = {
     "conv": lambda b: b.conv(b.input(1, 9, 7, 3), 5),
@@ -80,6 +97,16 @@ CASES: dict[str, Make] = {
     "mean-of-sequence": lambda b: b.mean(b.input(1, 7, 6), 1),
     "mean-of-all": lambda b: b.mean(b.input(1, 7, 6), 0, 1, 2),
     "mean-of-two-axes": lambda b: b.mean(b.input(1, 7, 6, 5), 1, 3, keep_dims=True),
+    "sum": lambda b: reduced(b, Sum((1, 2)), 0.1),
+    "sum-keeping": lambda b: reduced(b, Sum((1,), keep_dims=True), 0.1),
+    "largest": lambda b: reduced(b, ReduceMax((1, 2), keep_dims=True)),
+    "smallest": lambda b: reduced(b, ReduceMin((3,))),
+    "average-counting": lambda b: b.node(
+        AveragePool2D((3, 3), Window(), count_include_pad=True),
+        [x := b.input(1, 7, 7, 5)],
+        b.tensors[x].quantization,
+        b.dtype,
+    ),
     "pad": lambda b: b.pad(b.conv(b.input(1, 4, 5, 3), 2), (0, 1, 0, 2), (0, 0, 3, 1), 7),
     "softmax": lambda b: b.softmax(b.input(1, 10)),
     "softmax-of-image": lambda b: b.softmax(b.conv(b.input(1, 3, 2, 4), 6), 2.5),
