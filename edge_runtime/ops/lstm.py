@@ -18,6 +18,9 @@ from edge_runtime.ops.recurrent import Doubles, Recurrent, logistic
 GATE_FRACTION_BITS = 12
 """Gates before their activation are Q3.12; after it, Q0.15."""
 
+LARGEST_FACTOR = 128
+"""From sums to gates: wide sums are shifted by fewer than 8 bits."""
+
 _TYPES = {
     DType.FLOAT32: (DType.FLOAT32,) * 6,
     DType.INT8: (DType.INT8, DType.INT8, DType.INT8, DType.INT32, DType.INT8, DType.INT16),
@@ -158,6 +161,13 @@ class Lstm(Recurrent):
             found.append(f"cell {cell.name} has scale {cell.quant.scale}; allowed: 2**-15 to 1")
         if image.dtype is DType.INT16 and (image.quant.zero_point or hidden.quant.zero_point):
             found.append("zero points of int16 tensors must be 0")
+        for values, weights in ((image, w), (hidden, r)):
+            largest = max(values.quant.scale * scale for scale in gate_scales(weights))
+            if largest * 2**GATE_FRACTION_BITS >= LARGEST_FACTOR:
+                found.append(
+                    f"{values.name} and {weights.name} have scales whose product is {largest};"
+                    f" allowed: below {LARGEST_FACTOR / 2**GATE_FRACTION_BITS}"
+                )
         for made, like in zip(outputs, (hidden, hidden, cell), strict=True):
             if made.quantization != like.quantization:
                 found.append(f"{made.name} and {like.name} differ in quantization")

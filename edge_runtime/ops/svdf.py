@@ -71,12 +71,22 @@ class Svdf(SeveralOutputs):
             found.append(f"{outputs[1].name} and {inputs[3].name} differ in quantization")
         for tensor in (*inputs[:4], outputs[0]):
             found += per_tensor_problem(tensor)
+        if not found and not inputs[0].dtype.is_float:
+            found = self._scale_problems(inputs, outputs[0])
         for weights in inputs[1:3]:
             if weights.data is None:
                 found.append(f"weights {weights.name} are computed at run time")
             if weights.quantization is not None and any(weights.quantization.zero_points):
                 found.append(f"weights {weights.name} have a zero point other than 0")
         return found
+
+    def _scale_problems(self, inputs: Sequence[Tensor], output: Tensor) -> list[str]:
+        """A factor between scales that single precision cannot hold."""
+        image, features, times, state = (tensor.quant.scale for tensor in inputs[:4])
+        largest = max(image * features / state, state * times / output.quant.scale)
+        if largest < 2.0**30:
+            return []
+        return [f"the scales give a factor of {largest}; allowed: below 2**30"]
 
     def _type_problems(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[str]:
         given = tuple(tensor.dtype for tensor in inputs)
