@@ -287,7 +287,7 @@ class _Writer:
         # Without height and width the axes that are left stand in the same order.
         planar = self.values.is_planar(image) and (op.keep_dims or {1, 2} <= set(op.axes))
         axes = sorted(PLANAR_AXIS[axis] for axis in op.axes) if planar else list(op.axes)
-        attributes: dict[str, object] = {"keepdims": int(op.keep_dims)}
+        attributes: dict[str, int | float | list[int]] = {"keepdims": int(op.keep_dims)}
         names = []
         if type(op) is Sum:
             stored = np.array(axes, np.int64)
