@@ -85,14 +85,14 @@ class SoftmaxScaling:
         return SoftmaxScaling(multiplier, -math.floor(radius))
 
     def exponentials(self, difference: Int64) -> tuple[Int64, Int64]:
-        """exp of each difference as Q0.31, and their sums over the last axis as Q12.19."""
+        """exp of each difference as Q0.31; their sums over the last axis with 19 fraction bits."""
         counted = difference >= self.smallest
         exponential = numerics.exp_of_negative(
             self.in_q5(np.where(counted, difference, 0)), self.INTEGER_BITS
         )
-        # Sums are as wide as TFLite's accumulator, which aborts where they do not fit.
+        # TFLite's accumulator has 32 bits too, and wraps round where this one stays.
         parts = np.where(counted, numerics.rounding_shift_right(exponential, 12), 0)
-        total = np.minimum(parts.sum(-1, keepdims=True), numerics.INT32_MAX)
+        total = np.minimum(parts.sum(-1, keepdims=True), (1 << 32) - 1)
         return np.where(counted, exponential, 0), total
 
     def in_q5(self, difference: Int64) -> Int64:
@@ -256,7 +256,7 @@ class LogSoftmax(AlongLastAxis):
         scaling = LogSoftmaxScaling.of(inputs[0].quant.scale)
         difference = values[0].astype(np.int64) - values[0].max(-1, keepdims=True)
         _, total = scaling.softmax.exponentials(difference)
-        log_total = numerics.log_of_at_least_one(total)
+        log_total = numerics.log_of_at_least_one(np.minimum(total, numerics.INT32_MAX))
         reverse = scaling.reverse
         least = numerics.multiply(log_total - (1 << 31), reverse.mantissa, reverse.shift)
         counted = difference > np.maximum(least, scaling.softmax.smallest - 1)

@@ -12,7 +12,7 @@ from litert import Litert
 from tflm import Tflm
 
 from edge_runtime.export.tflite import to_tflite
-from edge_runtime.graph import DType, Graph
+from edge_runtime.graph import DType, Graph, Quantization
 from edge_runtime.importers.tflite import read_tflite
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.ops import (
@@ -24,6 +24,7 @@ from edge_runtime.ops import (
     ReduceMax,
     ReduceMin,
     ReduceProd,
+    Softmax,
     Sum,
 )
 
@@ -121,3 +122,16 @@ def test_a_mean_of_six_dimensions() -> None:
     graph = axis_ops.one(Mean(axes), axis_ops.Tensor("image", shape, FLOAT), FLOAT, None)
     made = Interpreter(graph).run({"image": values})["out"]
     np.testing.assert_allclose(made, values.mean((5,)).mean((0, 2, 3)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [500, 4095, 5000])
+def test_many_classes_alike(classes: int, tflm: Tflm) -> None:
+    """Sums of more than 4096 still fit TFLM's accumulator, taken as unsigned."""
+    image = axis_ops.Tensor(
+        "image", (1, classes), INT8, quantization=Quantization.per_tensor(0.1, 3)
+    )
+    wide = Quantization.per_tensor(1 / 65536, -32768)
+    graph = axis_ops.one(Softmax(), image, INT16, wide)
+    values = np.full((1, classes), 9, np.int8)
+    made = Interpreter(graph).run({"image": values})["out"]
+    np.testing.assert_array_equal(made, tflm.run(to_tflite(graph), [[values]])[0][0])

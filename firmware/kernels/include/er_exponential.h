@@ -69,18 +69,18 @@ static inline int32_t er_in_q5(int32_t difference, er_multiplier factor)
     return er_high(er_shift_left(difference, factor.shift), factor.mantissa);
 }
 
-/* The sum of exp(input - largest) as Q12.19, at most what that can hold; differences below
- * `smallest` count as minus infinity. */
-static inline int32_t er_sum_of_exponentials(const int8_t *input, uint32_t count, int32_t largest,
-                                             er_multiplier factor, int32_t smallest)
+/* The sum of exp(input - largest) with 19 fraction bits, at most what 32 bits hold; differences
+ * below `smallest` count as minus infinity. */
+static inline uint32_t er_sum_of_exponentials(const int8_t *input, uint32_t count, int32_t largest,
+                                              er_multiplier factor, int32_t smallest)
 {
-    int32_t sum = 0;
+    uint32_t sum = 0;
     for (uint32_t i = 0; i < count; i++) {
         const int32_t difference = input[i] - largest;
         if (difference >= smallest) {
-            const int32_t part =
-                er_rounding_shift_right(er_exp_of_negative(er_in_q5(difference, factor)), 12);
-            sum = sum > INT32_MAX - part ? INT32_MAX : sum + part;
+            const uint32_t part = (uint32_t)er_rounding_shift_right(
+                er_exp_of_negative(er_in_q5(difference, factor)), 12);
+            sum = sum > UINT32_MAX - part ? UINT32_MAX : sum + part;
         }
     }
     return sum;

@@ -13,13 +13,13 @@ ER_ALWAYS_INLINE void er_softmax_row(const er_softmax_s8 *p, const int8_t *input
 {
     const int32_t largest = er_largest_of(input, p->depth), least = wide ? INT16_MIN : INT8_MIN;
     int32_t zeros = 0;
-    int32_t sum = er_sum_of_exponentials(input, p->depth, largest, p->factor, p->smallest);
-    while (sum > 0) {
-        sum = er_shift_left(sum, 1);
+    uint32_t sum = er_sum_of_exponentials(input, p->depth, largest, p->factor, p->smallest);
+    while (sum <= INT32_MAX) {
+        sum <<= 1;
         zeros++;
     }
     /* The sum is now 1 + a, a being all bits but the first. */
-    const int32_t scale = er_reciprocal_of_one_plus((int32_t)((uint32_t)sum & INT32_MAX));
+    const int32_t scale = er_reciprocal_of_one_plus((int32_t)(sum & INT32_MAX));
     const int32_t shift = 12 - zeros + 31 - (wide ? 16 : 8);
     for (uint32_t i = 0; i < p->depth; i++) {
         const int32_t difference = input[i] - largest;

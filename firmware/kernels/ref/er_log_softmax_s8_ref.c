@@ -41,8 +41,9 @@ static int32_t log_of(int32_t x)
 static void log_softmax_row(const er_log_softmax_s8 *p, const int8_t *input, int8_t *output)
 {
     const int32_t largest = er_largest_of(input, p->depth);
-    const int32_t log_sum =
-        log_of(er_sum_of_exponentials(input, p->depth, largest, p->factor, p->smallest));
+    const uint32_t sum =
+        er_sum_of_exponentials(input, p->depth, largest, p->factor, p->smallest);
+    const int32_t log_sum = log_of(sum < INT32_MAX ? (int32_t)sum : INT32_MAX);
     int32_t least = er_multiply(log_sum + INT32_MIN, p->reverse.mantissa, p->reverse.shift);
     least = least > p->smallest - 1 ? least : p->smallest - 1;
     for (uint32_t i = 0; i < p->depth; i++) {
