@@ -1,29 +1,10 @@
 """The operations: what each computes, requires and costs."""
 
-from edge_runtime.ops.convolution import (
-    Conv2D,
-    DepthwiseConv2D,
-    SlidingConv2D,
-    TransposeConv2D,
-)
-from edge_runtime.ops.elementwise import (
-    Add,
-    AddScaling,
-    Dequantize,
-    Quantize,
-    Reshape,
-)
-from edge_runtime.ops.linear import (
-    FullyConnected,
-    Linear,
-)
-from edge_runtime.ops.lstm import (
-    Lstm,
-    LstmScaling,
-)
-from edge_runtime.ops.matmul import (
-    BatchMatMul,
-)
+from edge_runtime.ops.convolution import Conv2D, DepthwiseConv2D, SlidingConv2D, TransposeConv2D
+from edge_runtime.ops.elementwise import Add, AddScaling, Dequantize, Quantize, Reshape
+from edge_runtime.ops.linear import FullyConnected, Linear
+from edge_runtime.ops.lstm import Lstm, LstmScaling
+from edge_runtime.ops.matmul import BatchMatMul
 from edge_runtime.ops.move import (
     BatchToSpace,
     BroadcastTo,
@@ -41,17 +22,8 @@ from edge_runtime.ops.move import (
     Tile,
     Transpose,
 )
-from edge_runtime.ops.pool import (
-    AveragePool2D,
-    MaxPool2D,
-    Pool2D,
-)
-from edge_runtime.ops.recurrent import (
-    Direction,
-    Gru,
-    Recurrent,
-    Rnn,
-)
+from edge_runtime.ops.pool import AveragePool2D, MaxPool2D, Pool2D
+from edge_runtime.ops.recurrent import Direction, Gru, Recurrent, Rnn
 from edge_runtime.ops.reduce import (
     ArgMax,
     ArgMin,
@@ -66,10 +38,7 @@ from edge_runtime.ops.reduce import (
     ReduceProd,
     Sum,
 )
-from edge_runtime.ops.resize import (
-    ResizeBilinear,
-    ResizeNearest,
-)
+from edge_runtime.ops.resize import ResizeBilinear, ResizeNearest
 from edge_runtime.ops.softmax import (
     L2Normalization,
     LogSoftmax,
@@ -77,10 +46,7 @@ from edge_runtime.ops.softmax import (
     Softmax,
     SoftmaxScaling,
 )
-from edge_runtime.ops.svdf import (
-    Svdf,
-    SvdfScaling,
-)
+from edge_runtime.ops.svdf import Svdf, SvdfScaling
 
 __all__ = [
     "Add",
