@@ -20,7 +20,6 @@ from onnx import helper
 
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.export import onnx_rounding
-from edge_runtime.export.onnx_rounding import origin_and_nudge
 from edge_runtime.export.onnx_values import FROM_PLANAR, TO_PLANAR, Attribute, Step, Values
 from edge_runtime.files import write_file
 from edge_runtime.graph import Activation, DType, Graph, Kind, Node, Op, Shape, Tensor, Window
@@ -76,10 +75,9 @@ def write_onnx(graph: Graph, path: Path, *, exact: bool = True) -> None:
 def to_onnx(graph: Graph, *, exact: bool = True) -> onnx.ModelProto:
     """`graph` as an ONNX model of opset 13, with inputs and outputs named and shaped as in `graph`.
 
-    With `exact`, integer results are pushed to where TensorFlow Lite Micro's double rounding puts
-    them (see `onnx_rounding`), so that almost all outputs are the same; otherwise the QDQ form is
-    plain, runtimes fuse it into their own integer kernels, and layers differ by a step now and
-    then.
+    With `exact`, integer results are rounded as TensorFlow Lite Micro rounds them (see
+    `onnx_rounding`); otherwise the QDQ form is plain, runtimes fuse it into their own integer
+    kernels, and layers differ by a step now and then.
 
     ModelError: what ONNX has no form for, listed node by node: state, and dilated average pools
     (which opset 19 brought).
@@ -343,16 +341,16 @@ class _Writer:
         return Step("Pad", names)
 
     def _rounding(self, node: Node, planar: bool) -> list[Step]:
-        """What makes the QuantizeLinear to come round as the integer kernel does."""
+        """What makes the QuantizeLinear that follows store what the integer kernel does."""
         inputs, output = self.graph.node_inputs(node), self.graph.node_output(node)
-        arguments = origin_and_nudge(node.op, inputs, output, planar)
-        if arguments is None or not self.exact:
+        correction = onnx_rounding.correction(node.op, inputs, output, planar)
+        if correction is None or not self.exact:
             return []
+        function, arguments = correction
         names = [
-            self.values.initializer(f"{node.name}/{name}", data)
-            for name, data in zip(("origin", "nudge"), arguments, strict=True)
+            self.values.initializer(f"{node.name}/{name}", data) for name, data in arguments.items()
         ]
-        return [Step(onnx_rounding.NAME, names, domain=onnx_rounding.DOMAIN)]
+        return [Step(function, names, domain=onnx_rounding.DOMAIN)]
 
     def _activation(self, node: Node, op: Linear | Pool2D | Add, output: Tensor) -> list[Step]:
         """The clamp of `op`, where storing the output does not do it anyway."""
@@ -396,10 +394,10 @@ class _Writer:
             self.values.initializers,
         )
         opsets = [helper.make_opsetid("", OPSET)]
-        functions = []
-        if any(node.domain == onnx_rounding.DOMAIN for node in self.values.nodes):
+        used = {node.op_type for node in made.node if node.domain == onnx_rounding.DOMAIN}
+        functions = [onnx_rounding.function(name, OPSET) for name in sorted(used)]
+        if functions:
             opsets.append(helper.make_opsetid(onnx_rounding.DOMAIN, 1))
-            functions.append(onnx_rounding.function(OPSET))
         model = helper.make_model(
             made, producer_name="edge-runtime", opset_imports=opsets, functions=functions
         )

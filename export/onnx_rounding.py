@@ -1,20 +1,24 @@
-"""What makes QuantizeLinear round as the integer kernels do.
+"""What makes QuantizeLinear give what the integer kernels give.
 
-TensorFlow Lite Micro rounds a scaled sum twice: to multiples of 2**-s of an output step, s being
-the right shift of its multiplier, and then to whole steps, halves away from zero each time. So it
-comes to a step sooner than one rounding would, by 2**-s / 2. QuantizeLinear rounds once, halves to
-even. The function `AwayFromZero`, which the model brings with it, pushes the real result by that
-much before it is quantized. Without it up to 1 % of a convolution's outputs are one step off, and a
-softmax behind it makes more of that.
+TensorFlow Lite Micro scales an integer sum in two steps: a multiplication by a 31-bit mantissa,
+rounded, and a right shift, rounded again. QuantizeLinear rounds a float32 once. That moves up to
+1 % of a convolution's outputs by a step. No float32 put before it helps in all cases: at 102.499996
+steps its spacing is 0.000008, which does not tell that from a half, and the layers behind make
+several steps of one. So the model brings two functions with it:
+
+- `Requantize` takes the real result back to the integer sum it stands for (float32 sums of 640
+  products were seen 0.03 off it at most, and half of 1 is what is allowed), scales that in int64 as
+  the kernels do, and returns the real number of as many steps, which QuantizeLinear cannot but
+  store right.
+- `AwayFromZero` moves an average a little away from zero, so that halves go where kernels put them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import onnx
-from onnx import helper
+from onnx import FunctionProto, parser
 
 from edge_runtime.graph import Array, Op, Tensor
 from edge_runtime.numerics import Multiplier
@@ -22,61 +26,97 @@ from edge_runtime.ops import AveragePool2D, BatchMatMul, FullyConnected, Linear,
 from edge_runtime.ops.linear import product_multiplier
 
 DOMAIN = "edge_runtime"
-NAME = "AwayFromZero"
+REQUANTIZE, AWAY_FROM_ZERO = "Requantize", "AwayFromZero"
+
+_FLOAT, _INT64, _DOUBLE = 1, 7, 11
+
+# Division of integers truncates: it is a floor where the dividend is positive, which 2**62 sees to.
+_BODIES = {
+    REQUANTIZE: f"""
+        (x, unit, factor, divisor, scale) => (y) {{
+            real = Cast <to = {_DOUBLE}> (x)
+            units = Div (real, unit)
+            whole = Round (units)
+            sum = Cast <to = {_INT64}> (whole)
+            product = Mul (sum, factor)
+            nudge = Constant <value = int64 {{{(1 << 62) + (1 << 30)}}}> ()
+            positive = Add (product, nudge)
+            fraction = Constant <value = int64 {{{1 << 31}}}> ()
+            floor = Div (positive, fraction)
+            high = Sub (floor, fraction)
+            size = Abs (high)
+            two = Constant <value = int64 {{2}}> ()
+            half = Div (divisor, two)
+            raised = Add (size, half)
+            shifted = Div (raised, divisor)
+            sign = Sign (high)
+            steps = Mul (sign, shifted)
+            exact = Cast <to = {_DOUBLE}> (steps)
+            scaled = Mul (exact, scale)
+            y = Cast <to = {_FLOAT}> (scaled)
+        }}""",
+    AWAY_FROM_ZERO: """
+        (x, origin, nudge) => (y) {
+            centred = Sub (x, origin)
+            sign = Sign (centred)
+            signed = Mul (sign, nudge)
+            y = Add (x, signed)
+        }""",
+}
 
 
-def function(opset: int) -> onnx.FunctionProto:
-    """AwayFromZero(x, origin, nudge) = x + sign(x - origin) * nudge."""
-    return helper.make_function(
-        DOMAIN,
-        NAME,
-        ["x", "origin", "nudge"],
-        ["y"],
-        [
-            helper.make_node("Sub", ["x", "origin"], ["centred"]),
-            helper.make_node("Sign", ["centred"], ["sign"]),
-            helper.make_node("Mul", ["sign", "nudge"], ["signed"]),
-            helper.make_node("Add", ["x", "signed"], ["y"]),
-        ],
-        [helper.make_opsetid("", opset)],
-    )
+def function(name: str, opset: int) -> FunctionProto:
+    """One of the two, to be added to a model of this opset."""
+    heading = f'<domain: "{DOMAIN}", opset_import: ["": {opset}]> {name}'
+    return parser.parse_function(heading + _BODIES[name])
 
 
-def origin_and_nudge(
+def correction(
     op: Op, inputs: Sequence[Tensor], output: Tensor, planar: bool
-) -> tuple[Array, Array] | None:
-    """The arguments of AwayFromZero behind `op`, or None where rounding once is as good.
+) -> tuple[str, Mapping[str, Array]] | None:
+    """The function that follows `op`, and its arguments after x by name; None where none does.
 
     Additions round at 2**-20 of a step first, and softmax and float results not at all.
     """
     if output.dtype.is_float or inputs[0].dtype.is_float:
         return None
-    scale = output.quant.scale
     match op:
         case Linear():
-            nudges = _double_rounding(op.multipliers(inputs, output)) * scale
-            shape = (-1, 1, 1) if planar and not isinstance(op, FullyConnected) else (-1,)
-            uniform = np.all(nudges == nudges[0])
-            return _arguments(0.0, nudges[0] if uniform else nudges.reshape(shape))
+            scales = inputs[0].quant.scale * np.array(inputs[1].quant.scales)
+            behind = (1, 1) if planar and not isinstance(op, FullyConnected) else ()
+            return _requantize(scales, op.multipliers(inputs, output), output, behind)
         case BatchMatMul():
-            factor = product_multiplier(inputs[0], inputs[1], output)
-            return _arguments(0.0, _double_rounding([factor])[0] * scale)
+            unit = inputs[0].quant.scale * inputs[1].quant.scale
+            return _requantize(unit, [product_multiplier(inputs[0], inputs[1], output)], output)
         case Sum() | Quantize():
-            nudge = _double_rounding([op.multiplier(inputs, output)])[0] * scale
-            return _arguments(0.0, nudge)
+            unit = inputs[0].quant.scale / (op.divisor(inputs) if isinstance(op, Sum) else 1)
+            return _requantize(unit, [op.multiplier(inputs, output)], output)
         case AveragePool2D():
-            # Its halves go away from the stored zero. No average is nearer to a half than this.
-            nudge = scale / (4 * op.kernel[0] * op.kernel[1])
-            return _arguments(-output.quant.zero_point * scale, np.asarray(nudge))
+            # No average that is not a half is nearer to one than this.
+            nudge = output.quant.scale / (4 * op.kernel[0] * op.kernel[1])
+            origin = -output.quant.zero_point * output.quant.scale
+            arguments = {"origin": np.float32(origin), "nudge": np.float32(nudge)}
+            return AWAY_FROM_ZERO, {name: np.array(value) for name, value in arguments.items()}
     return None
 
 
-def _double_rounding(factors: Sequence[Multiplier]) -> Array:
-    """By how much of an output step each factor's first rounding brings the second forward."""
-    return np.array([2.0**factor.shift / 2 if factor.shift < 0 else 0.0 for factor in factors])
+def _requantize(
+    unit: Array | float, factors: Sequence[Multiplier], output: Tensor, behind: tuple[int, ...] = ()
+) -> tuple[str, Mapping[str, Array]]:
+    """`unit` is what a sum of 1 stands for; both it and `factors` are one, or one a channel.
+
+    `behind` are the axes, of size 1, that come after the channels.
+    """
+    arguments = {
+        "unit": np.atleast_1d(unit),
+        "factor": np.array([factor.mantissa << max(factor.shift, 0) for factor in factors]),
+        "divisor": np.array([1 << max(-factor.shift, 0) for factor in factors]),
+    }
+    shaped = {name: _shaped(values, behind) for name, values in arguments.items()}
+    return REQUANTIZE, {**shaped, "scale": np.array(output.quant.scale, np.float64)}
 
 
-def _arguments(origin: float, nudge: Array) -> tuple[Array, Array] | None:
-    if not np.any(nudge):
-        return None
-    return np.array(origin, np.float32), np.array(nudge, np.float32)
+def _shaped(values: Array, behind: tuple[int, ...]) -> Array:
+    """A scalar where all values are the same."""
+    same = bool(np.all(values == values[0]))
+    return values[:1].reshape(()) if same else values.reshape(-1, *behind)

@@ -43,7 +43,7 @@ _OPERATIONS: dict[str, Converter] = {
     "Transpose": shapes.transpose,
     "Unsqueeze": shapes.unsqueeze,
     # Our own exporter's way to make QuantizeLinear round as the integer kernels do anyway.
-    "edge_runtime.AwayFromZero": shapes.identity,
+    **dict.fromkeys(("edge_runtime.AwayFromZero", "edge_runtime.Requantize"), shapes.identity),
 }
 
 _NAMED = tuple(name for name in _OPERATIONS if "." not in name)
