@@ -1,4 +1,10 @@
-"""A network of the space in two forms: a PyTorch module to train, and a float graph to compile."""
+"""A network of the space in two forms: a PyTorch module to train, and a float graph to compile.
+
+Unlike MicroNAS's, it has no dropout. Layers of 4 to 16 channels have none to spare, and dropout
+before a batch norm leaves it statistics that are not those of inference. Left-out people of the
+watch data's training people (two at a time, two architectures, 60 epochs) were right in 0.850 of
+the windows with dropout 0.3 behind the time cells, and in 0.883 without.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +21,6 @@ from edge_runtime.graph import DType, Graph, Node, Tensor, Window
 from edge_runtime.graph.verify import verify
 from edge_runtime.nas.items import Addition, Average, Convolution, Step, tensor_shape
 from edge_runtime.nas.space import Architecture
-
-DROPOUT = 0.3
-"""Of the outputs of time cells and of the head's input, in training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +94,9 @@ class Layer(nn.Module):
 class Network(nn.Module):
     """An architecture with weights to train. Input (N, 1, T, S), normalised; output logits."""
 
-    def __init__(self, arch: Architecture, dropout: float = DROPOUT) -> None:
+    def __init__(self, arch: Architecture) -> None:
         super().__init__()
-        self.arch, self.steps, self.dropout = arch, arch.steps(), dropout
+        self.arch, self.steps = arch, arch.steps()
         self.layers = nn.ModuleDict(
             {
                 _key(step): Layer(step.item, normalised=step.name != "head")
@@ -113,14 +116,9 @@ class Network(nn.Module):
             return (inputs[0] + inputs[1]).relu()
         if isinstance(step.item, Average):
             return inputs[0].mean((2, 3))
-        head = step.name == "head"
-        if head:
-            inputs = [functional.dropout(inputs[0], self.dropout, self.training)]
         result: torch.Tensor = self.layers[_key(step)](inputs[0])
         if isinstance(step.item, Convolution) and step.item.relu:
-            result = result.relu()
-        if step.name.startswith("time"):
-            result = functional.dropout(result, self.dropout, self.training)
+            return result.relu()
         return result
 
     def weights(self) -> dict[str, Weights]:

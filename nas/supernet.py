@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from edge_runtime.nas.items import Convolution
-from edge_runtime.nas.network import DROPOUT, pad
+from edge_runtime.nas.network import pad
 from edge_runtime.nas.space import (
     FUSION_CHANNELS,
     KERNELS,
@@ -237,8 +237,7 @@ class _TimeLayer(nn.Module):
 
     def forward(self, values: torch.Tensor, picks: TimePicks) -> torch.Tensor:
         found = self.layer(values, picks.kernel @ _taps()).relu()
-        found = found * _mask(picks.channels, TIME_CHANNELS)
-        return functional.dropout(found, DROPOUT, self.training)
+        return found * _mask(picks.channels, TIME_CHANNELS)
 
 
 class _FusionLayer(nn.Module):
@@ -286,7 +285,6 @@ class Supernet(nn.Module):
             values = layer(values, time)
         for layer, fusion, reduces in zip(self.fusion, picks.fusion, self.reduces, strict=True):
             values = layer(values, fusion, reduces)
-        values = functional.dropout(values, DROPOUT, self.training)
         logits: torch.Tensor = self.head(values).mean((2, 3))
         return logits
 
