@@ -236,7 +236,7 @@ class _TimeLayer(nn.Module):
         self.layer = _Dynamic(time_convolution(shape, max(KERNELS), max(TIME_CHANNELS)))
 
     def forward(self, values: torch.Tensor, picks: TimePicks) -> torch.Tensor:
-        found = self.layer(values, picks.kernel @ _taps()).relu()
+        found: torch.Tensor = self.layer(values, picks.kernel @ _taps()).relu()
         return found * _mask(picks.channels, TIME_CHANNELS)
 
 
