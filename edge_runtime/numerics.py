@@ -22,10 +22,16 @@ INT32_MAX = (1 << 31) - 1
 
 @dataclass(frozen=True)
 class Multiplier:
-    """A positive real factor as mantissa * 2**(shift - 31); the mantissa has 31 bits."""
+    """A real factor as mantissa * 2**(shift - 31); the mantissa has 31 bits and a sign."""
 
     mantissa: int
     shift: int
+
+    @staticmethod
+    def signed(real: float) -> Multiplier:
+        """The same as `of` for a factor that may be negative."""
+        size = Multiplier.of(abs(real))
+        return size if real >= 0 else Multiplier(-size.mantissa, size.shift)
 
     @staticmethod
     def of(real: float) -> Multiplier:
@@ -126,18 +132,68 @@ def exp_of_negative(a: Int64, integer_bits: int) -> Int64:
     return np.where(a == 0, INT32_MAX, result)
 
 
-def reciprocal_of_one_plus(a: Int64) -> Int64:
-    """1 / (1 + a) as Q0.31 for a in [0, 1) as Q0.31: three Newton steps from 48/17 - 32/17 d."""
+def _newton_reciprocal(a: Int64) -> Int64:
+    """2 / (1 + a) as Q2.29 for a in [0, 1) as Q0.31: three Newton steps from 48/17 - 32/17 d."""
     half_denominator = rounding_half_sum(a, np.asarray(INT32_MAX, np.int64))
     x = 1515870810 + doubling_high_multiply(half_denominator, -1010580540)
     for _ in range(3):
         error = (1 << 29) - doubling_high_multiply(half_denominator, x)
         x = x + saturating_shift_left(doubling_high_multiply(x, error), 2)
-    return saturating_shift_left(x, 1)
+    return x
+
+
+def reciprocal_of_one_plus(a: Int64) -> Int64:
+    """1 / (1 + a) as Q0.31 for a in [0, 1) as Q0.31."""
+    return saturating_shift_left(_newton_reciprocal(a), 1)
+
+
+def leading_zeros(x: Int64) -> Int64:
+    """How many bits of a positive 32-bit number are zero before its first one."""
+    return 31 - np.floor(np.log2(x.astype(np.float64))).astype(np.int64)
 
 
 def reciprocal(x: Int64, integer_digits: int) -> tuple[Int64, Int64]:
     """1 / x as (mantissa in Q0.31, bits over unit) for positive x of `integer_digits` digits."""
-    leading_zeros = 31 - np.floor(np.log2(x.astype(np.float64))).astype(np.int64)
-    mantissa = reciprocal_of_one_plus((x << leading_zeros) - (1 << 31))
-    return mantissa, integer_digits - leading_zeros
+    zeros = leading_zeros(x)
+    mantissa = reciprocal_of_one_plus((x << zeros) - (1 << 31))
+    return mantissa, integer_digits - zeros
+
+
+_SQRT_HALF = 1518500250
+
+
+def reciprocal_square_root(x: Int64) -> tuple[Int64, Int64]:
+    """1 / sqrt(x) as (mantissa, shift) for `multiply`, for integers x >= 0; 0 counts as 1.
+
+    Newton's iteration in Q3.28, bit for bit TFLite's GetInvSqrtQuantizedMultiplierExp.
+    """
+    value, right = np.maximum(x, 2), np.full(x.shape, 11, np.int64)
+    for _ in range(2):
+        large = value >= 1 << 29
+        value, right = np.where(large, value >> 2, value), right + large
+    pairs = (leading_zeros(value) - 1) // 2 - 1
+    value, right = value << 2 * pairs, right - pairs
+    half = rounding_shift_right(value >> 1, 1)
+    root = np.full(x.shape, 1 << 28, np.int64)
+    for _ in range(5):
+        cube = doubling_high_multiply(doubling_high_multiply(root, root), root)
+        cube = saturating_shift_left(cube, 6)
+        next_root = doubling_high_multiply((1 << 28) + (1 << 27), root)
+        root = saturating_shift_left(next_root - doubling_high_multiply(half, cube), 3)
+    root = doubling_high_multiply(root, _SQRT_HALF) << np.maximum(-right, 0)
+    small = x <= 1
+    return np.where(small, INT32_MAX, root), np.where(small, 0, -np.maximum(right, 0))
+
+
+def logistic(a: Int64) -> Int64:
+    """1 / (1 + exp(-a)) as Q0.31 for a in Q4.27, bit for bit as gemmlowp does it."""
+    upper = reciprocal_of_one_plus(exp_of_negative(-np.abs(a), 4))
+    return np.where(a == 0, 1 << 30, np.where(a > 0, upper, INT32_MAX - upper))
+
+
+def tanh(a: Int64) -> Int64:
+    """The hyperbolic tangent as Q0.31 of a in Q4.27: (1 - e) / (1 + e) with e = exp(-2 |a|)."""
+    # The same bits as Q5.26 are twice the number.
+    e = exp_of_negative(-np.abs(a), 5)
+    upper = saturating_shift_left(_newton_reciprocal(e) - (1 << 29), 2)
+    return np.where(a == 0, 0, np.where(a > 0, upper, -upper))

@@ -7,27 +7,24 @@ from typing import Any, TypeAlias
 
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_runtime.export import tflite_move
+from edge_runtime.export import tflite_elementwise, tflite_move
+from edge_runtime.export.tflite_elementwise import ACTIVATIONS as _ACTIVATIONS
 from edge_runtime.graph import Activation, DType, Op, Tensor
 from edge_runtime.ops import (
-    Add,
     BatchMatMul,
     Conv2D,
     DepthwiseConv2D,
-    Dequantize,
     FullyConnected,
     Mean,
     Pool2D,
-    Quantize,
     Softmax,
     TransposeConv2D,
 )
 
 Options: TypeAlias = Any
-"""One of the schema's options tables; the generated schema has no types."""
+"""One of the schema's options tables, or None; the generated schema has no types."""
 
 VERSIONS = {
-    "ADD": 2,
     "AVERAGE_POOL_2D": 2,
     "BATCH_MATMUL": 2,
     "BATCH_TO_SPACE_ND": 2,
@@ -37,7 +34,6 @@ VERSIONS = {
     "COPY": 1,
     "DEPTHWISE_CONV_2D": 3,
     "DEPTH_TO_SPACE": 1,
-    "DEQUANTIZE": 2,
     "FULLY_CONNECTED": 6,
     "GATHER": 2,
     "MAX_POOL_2D": 2,
@@ -45,7 +41,6 @@ VERSIONS = {
     "MIRROR_PAD": 2,
     "PAD": 2,
     "PADV2": 2,
-    "QUANTIZE": 2,
     "RESHAPE": 1,
     "RESIZE_BILINEAR": 3,
     "RESIZE_NEAREST_NEIGHBOR": 3,
@@ -65,18 +60,6 @@ _GROUPED_CONVOLUTION = 6
 _WEIGHTS_ONLY = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 9}
 _CLAMPED_TRANSPOSE_CONVOLUTION = 4
 
-_ACTIVATIONS = {
-    Activation.NONE: schema.ActivationFunctionType.NONE,
-    Activation.RELU: schema.ActivationFunctionType.RELU,
-    Activation.RELU6: schema.ActivationFunctionType.RELU6,
-}
-
-_EMPTY: dict[type[Op], Options] = {
-    Dequantize: schema.DequantizeOptionsT,
-    Quantize: schema.QuantizeOptionsT,
-}
-"""Tables without fields."""
-
 
 def version_of(op: Op, inputs: Sequence[Tensor]) -> int:
     """The version of the operator that `op` on `inputs` needs."""
@@ -90,12 +73,13 @@ def version_of(op: Op, inputs: Sequence[Tensor]) -> int:
         return _CLAMPED_TRANSPOSE_CONVOLUTION
     if op.NAME in _WEIGHTS_ONLY and image.dtype.is_float and not weights.dtype.is_float:
         return _WEIGHTS_ONLY[op.NAME]
-    if image.dtype is DType.INT16:
-        return _INT16.get(op.NAME, VERSIONS[op.NAME])
-    return VERSIONS[op.NAME]
+    if op.NAME not in VERSIONS:
+        return tflite_elementwise.version_of(tflite_elementwise.name_of(op), inputs)
+    wide = _INT16 if image.dtype is DType.INT16 else {}
+    return wide.get(op.NAME, VERSIONS[op.NAME])
 
 
-def options_of(op: Op, inputs: Sequence[Tensor], padding: int) -> Options:
+def options_of(op: Op, inputs: Sequence[Tensor], output: Tensor, padding: int) -> Options:
     """The table for `op`; `padding` is TFLite's word for that of a sliding operation."""
     match op:
         case Conv2D():
@@ -137,17 +121,15 @@ def options_of(op: Op, inputs: Sequence[Tensor], padding: int) -> Options:
                 filterWidth=op.kernel[1],
                 fusedActivationFunction=_ACTIVATIONS[op.activation],
             )
-    return _simple_options(op)
+    return _simple_options(op, inputs, output)
 
 
-def _simple_options(op: Op) -> Options:
+def _simple_options(op: Op, inputs: Sequence[Tensor], output: Tensor) -> Options:
     match op:
-        case Add():
-            return schema.AddOptionsT(fusedActivationFunction=_ACTIVATIONS[op.activation])
         case BatchMatMul():
             return schema.BatchMatMulOptionsT(adjX=op.transpose_a, adjY=op.transpose_b)
         case Mean():
             return schema.ReducerOptionsT(keepDims=op.keep_dims)
         case Softmax():
             return schema.SoftmaxOptionsT(beta=op.beta)
-    return tflite_move.options(op) or _EMPTY[type(op)]()
+    return tflite_move.options(op) or tflite_elementwise.options(op, inputs, output)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+from elementwise_cases import ELEMENTWISE_CASES
 from harness import Call
 from linear_cases import LINEAR_CASES
 from move_sites import bilinear_cases, move_cases
@@ -172,6 +173,7 @@ CASES = [
     *move_cases(),
     *bilinear_cases(),
     *LINEAR_CASES,
+    *ELEMENTWISE_CASES,
 ]
 
 

@@ -13,6 +13,7 @@ from edge_runtime.kernels.catalog import (
     linear_wide,
     matmul,
     move,
+    pairs,
     pool,
     reduce,
     unsigned,
@@ -25,9 +26,10 @@ KERNELS: tuple[Kernel, ...] = (
     *linear_float.KERNELS,
     *matmul.KERNELS,
     *pool.KERNELS,
+    *unsigned.KERNELS,
     *elementwise.KERNELS,
+    *pairs.KERNELS,
     *reduce.KERNELS,
     *move.KERNELS,
-    *unsigned.KERNELS,
 )
 """Within an ISA and an operation, in order of preference."""
