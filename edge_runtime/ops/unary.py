@@ -107,15 +107,23 @@ class Unary(Op):
         ends = np.array(DType.INT16.range) - image.quant.zero_point
         ends = np.float32(image.quant.scale) * ends.astype(np.float32)
         step = (ends[1] - ends[0]) / np.float32(STEPS)
-        places = ends[0] + np.arange(STEPS, dtype=np.float32) * step
-        inverse = np.float32(1) / np.float32(output.quant.scale)
-        at, after = self.single(places) * inverse, self.single(places + step) * inverse
-        middle = _rounded(self.single(places + step / np.float32(2)) * inverse)
+        places = ends[0] + np.arange(STEPS + 1, dtype=np.float32) * step
+        # LiteRT divides the 65536 numbers of the type by the distance between the outer two.
+        span = np.float32(output.quant.scale) * np.float32(65535)
+        inverse = np.float32(65536) / span
+
+        def scaled(x: Singles) -> Singles:
+            most = np.float32(1 << 20)
+            finite = np.nan_to_num(self.tabulated(x) * inverse, nan=0, posinf=most, neginf=-most)
+            return np.clip(finite, -most, most)
+
+        at, after = scaled(places[:-1]), scaled(places[1:])
+        middle = _rounded(scaled(places[:-1] + step / np.float32(2)))
         line = _rounded((after + _rounded(at)) / np.float32(2))
         points = _rounded(at) - _rounded((line - middle) / np.float32(2))
-        last = _rounded(self.single(ends[1:]) * inverse)
-        whole = np.concatenate([points, last]) + np.float32(output.quant.zero_point)
-        return _stored(whole, output.quant.zero_point, DType.INT16)
+        whole = np.concatenate([points, _rounded(scaled(ends[1:]))])
+        zero = output.quant.zero_point
+        return _stored(whole + np.float32(zero), zero, DType.INT16)
 
 
 def _rounded(values: Singles) -> Singles:
@@ -200,6 +208,10 @@ class Log(Unary):
 
     def real(self, x: Doubles) -> Doubles:
         return np.log(x)
+
+    def tabulated(self, x: Singles) -> Singles:
+        """What has no logarithm is stored as the least number."""
+        return self.single(np.maximum(x, np.float32(0)))
 
 
 @dataclass(frozen=True)

@@ -210,6 +210,18 @@ def _ordinary_sum(site: Site) -> str | None:
     return None
 
 
+def _ordinary_product(site: Site) -> str | None:
+    """The factor must be below 1/4, and not 0."""
+    refused = _only(DType.INT8)(site)
+    op = site.node.op
+    assert isinstance(op, ops.Mul)
+    if refused is None and not op.factor(site.inputs, site.output).mantissa:
+        return "products that are too small to count"
+    if refused is None and op.factor(site.inputs, site.output).shift > -2:
+        return "an output scale not far above that of products"
+    return refused
+
+
 _ADDITIONS = (
     declare("er_add_s8_dsp", ops.Add, "by SMMLAR", _ordinary_sum, _over_rows, _sum_struct),
     declare("er_add_s8_ref", ops.Add, "portable C", _same_shapes, _over_rows, _sum_struct),
@@ -250,6 +262,7 @@ _COMPARISONS: tuple[type[Op], ...] = (
 KERNELS = (
     *_ADDITIONS,
     *(_pair("sub", kind, ops.Sub, _sum_struct) for kind in ("s8", "s16")),
+    declare("er_mul_s8_dsp", ops.Mul, "by SMMLAR", _ordinary_product, _over, _product_struct),
     *(_pair("mul", kind, ops.Mul, _product_struct) for kind in ("s8", "s16")),
     _pair("div", "s8", ops.Div, _product_struct),
     *(
