@@ -125,7 +125,8 @@ def binary_cases() -> Iterator[Case]:
         is_clamped_whole = dtype is DType.INT32 and op.clamp is not Activation.NONE
         if dtype not in op.TYPES or is_clamped_whole:
             continue
-        for index, shapes in enumerate(BROADCASTS):
+        some = BROADCASTS if op.clamp is Activation.NONE else BROADCASTS[:1]
+        for index, shapes in enumerate(some):
             for grid in GRIDS if index == 0 and dtype in quantized else GRIDS[:1]:
                 tensors, data = _operands(op, shapes, dtype, grid, random)
                 made = tensor((), dtype, "", 0.09, -5)
@@ -138,6 +139,8 @@ def truth_cases() -> Iterator[Case]:
     random = np.random.default_rng(23)
     for kind, shapes in itertools.product(TRUTH, BROADCASTS):
         op = kind()
+        if shapes in BROADCASTS[2:] and kind is not ops.Less:
+            continue
         for dtype in op.TYPES:
             tensors, data = _operands(op, shapes, dtype, GRIDS[0], random)
             if dtype.is_float:
