@@ -8,8 +8,8 @@
 #include "er_kernels.h"
 
 /* Defines the kernel `name`; `value` is an expression of x from `a`, y from `b`, and of the
- * parameters p. Each element is read before it is written, so that the output may go over an operand
- * of its size. */
+ * parameters p. Each element is read before it is written, so that the output may go over an
+ * operand of its size. */
 #define ER_PAIRS(name, params, type_a, type_b, type_out, value)                                   \
     void name(const params *p, const type_a *a, const type_b *b, type_out *output, void *scratch) \
     {                                                                                             \
