@@ -6,12 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builder import Builder
 
 from edge_runtime import api, ops
+from edge_runtime.boards import load_board
 from edge_runtime.cases import Cases
 from edge_runtime.emulation import reference
-from edge_runtime.graph import DType, Graph, Node, Op, Quantization, Tensor
+from edge_runtime.export.firmware import Options
+from edge_runtime.graph import DType, Graph, Node, Op, Quantization, Tensor, Window
 from edge_runtime.graph.verify import verify
+from edge_runtime.kernels import choose
+from edge_runtime.memory import plan_by_rows
 
 FLOAT, INT8, INT16, BOOL = DType.FLOAT32, DType.INT8, DType.INT16, DType.BOOL
 
@@ -90,3 +95,21 @@ def test_chain(tmp_path: Path, board: str, make: object) -> None:
     result = api.emulate(api.export(graph, board, tmp_path / "firmware").folder, cases)
     expected = reference(graph, cases)["out0"]
     np.testing.assert_allclose(result.outputs["out0"], expected, rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("board", ["host", "nucleo_l4r5zi", "rpi_pico"])
+def test_functions_run_row_by_row(tmp_path: Path, board: str) -> None:
+    build = Builder()
+    wide = build.conv(build.input(1, 20, 8, 4), 8)
+    grid = Quantization.per_tensor(0.02, -90)
+    bent = build.node(ops.HardSwish(), [wide], grid, INT8)
+    clamped = build.node(ops.Clamp(0.0, 1.0), [bent], grid, INT8)
+    graph = build.graph(build.conv(clamped, 4, (3, 3), Window((2, 2))))
+    choices = choose(graph, load_board(board).isas)
+    ram = plan_by_rows(graph, choices, ram=1).ram_bytes
+    exported = api.export(graph, board, tmp_path / "firmware", options=Options(ram=ram))
+    (stage,) = exported.manifest.plan.stages
+    assert len(stage.nodes) == 4
+    cases = Cases.of([graph.tensors["in0"]], {"in0": build.values("in0")[None]}, streaming=False)
+    result = api.emulate(exported.folder, cases, graph=graph)
+    assert result.exact == result.compared > 0
