@@ -114,8 +114,8 @@ class Unary(Op):
 
         def scaled(x: Singles) -> Singles:
             most = np.float32(1 << 20)
-            finite = np.nan_to_num(self.tabulated(x) * inverse, nan=0, posinf=most, neginf=-most)
-            return np.clip(finite, -most, most)
+            values = self.tabulated(x) * inverse
+            return np.where(np.isnan(values), np.float32(0), np.clip(values, -most, most))
 
         at, after = scaled(places[:-1]), scaled(places[1:])
         middle = _rounded(scaled(places[:-1] + step / np.float32(2)))
