@@ -22,10 +22,16 @@ INT32_MAX = (1 << 31) - 1
 
 @dataclass(frozen=True)
 class Multiplier:
-    """A positive real factor as mantissa * 2**(shift - 31); the mantissa has 31 bits."""
+    """A real factor as mantissa * 2**(shift - 31); the mantissa has 31 bits and a sign."""
 
     mantissa: int
     shift: int
+
+    @staticmethod
+    def signed(real: float) -> Multiplier:
+        """The same as `of` for a factor that may be negative."""
+        size = Multiplier.of(abs(real))
+        return size if real >= 0 else Multiplier(-size.mantissa, size.shift)
 
     @staticmethod
     def of(real: float) -> Multiplier:
@@ -126,14 +132,19 @@ def exp_of_negative(a: Int64, integer_bits: int) -> Int64:
     return np.where(a == 0, INT32_MAX, result)
 
 
-def reciprocal_of_one_plus(a: Int64) -> Int64:
-    """1 / (1 + a) as Q0.31 for a in [0, 1) as Q0.31: three Newton steps from 48/17 - 32/17 d."""
+def _newton_reciprocal(a: Int64) -> Int64:
+    """2 / (1 + a) as Q2.29 for a in [0, 1) as Q0.31: three Newton steps from 48/17 - 32/17 d."""
     half_denominator = rounding_half_sum(a, np.asarray(INT32_MAX, np.int64))
     x = 1515870810 + doubling_high_multiply(half_denominator, -1010580540)
     for _ in range(3):
         error = (1 << 29) - doubling_high_multiply(half_denominator, x)
         x = x + saturating_shift_left(doubling_high_multiply(x, error), 2)
-    return saturating_shift_left(x, 1)
+    return x
+
+
+def reciprocal_of_one_plus(a: Int64) -> Int64:
+    """1 / (1 + a) as Q0.31 for a in [0, 1) as Q0.31."""
+    return saturating_shift_left(_newton_reciprocal(a), 1)
 
 
 def leading_zeros(x: Int64) -> Int64:
@@ -203,3 +214,17 @@ def reciprocal_square_root(x: Int64) -> tuple[Int64, Int64]:
     root = doubling_high_multiply(root, _SQRT_HALF) << np.maximum(-right, 0)
     small = x <= 1
     return np.where(small, INT32_MAX, root), np.where(small, 0, -np.maximum(right, 0))
+
+
+def logistic(a: Int64) -> Int64:
+    """1 / (1 + exp(-a)) as Q0.31 for a in Q4.27, bit for bit as gemmlowp does it."""
+    upper = reciprocal_of_one_plus(exp_of_negative(-np.abs(a), 4))
+    return np.where(a == 0, 1 << 30, np.where(a > 0, upper, INT32_MAX - upper))
+
+
+def tanh(a: Int64) -> Int64:
+    """The hyperbolic tangent as Q0.31 of a in Q4.27: (1 - e) / (1 + e) with e = exp(-2 |a|)."""
+    # The same bits as Q5.26 are twice the number.
+    e = exp_of_negative(-np.abs(a), 5)
+    upper = saturating_shift_left(_newton_reciprocal(e) - (1 << 29), 2)
+    return np.where(a == 0, 0, np.where(a > 0, upper, -upper))

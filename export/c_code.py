@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 import numpy as np
@@ -32,11 +33,18 @@ def array(name: str, values: Array) -> str:
     """A constant array of all elements of `values`, in C order."""
     flat = np.ravel(values)
     if values.dtype.kind == "f":
-        numbers = ", ".join(f"{number!r}f" for number in flat.tolist())
+        numbers = ", ".join(map(single, flat.tolist()))
     else:
         numbers = ",".join(map(_integer, map(int, flat.tolist())))
     declaration = f"static const {c_type(values.dtype.name)} {name}[{flat.size}]"
     return f"{declaration} = {{\n{_fold(numbers)}}};\n"
+
+
+def single(value: float) -> str:
+    """A float as a constant expression, infinities included."""
+    if math.isinf(value):
+        return "(1.0f / 0.0f)" if value > 0 else "(-1.0f / 0.0f)"
+    return f"{value!r}f"
 
 
 def _integer(value: int) -> str:

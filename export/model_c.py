@@ -288,7 +288,7 @@ def _value(value: object, prefix: str, indent: str) -> str:
     if isinstance(value, tuple):
         return "{" + ", ".join(_value(item, prefix, indent) for item in value) + "}"
     if isinstance(value, float):
-        return f"{value!r}f"
+        return c_code.single(value)
     return str(value)
 
 

@@ -7,6 +7,7 @@ written.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import ModelError, Problem
-from edge_runtime.export import tflite_move
+from edge_runtime.export import tflite_elementwise, tflite_move
 from edge_runtime.export.tflite_options import VERSIONS, Options, options_of, version_of
 from edge_runtime.export.tflite_recurrent import add_lstm, add_svdf, recurrent_problems
 from edge_runtime.files import write_file
@@ -34,6 +35,7 @@ from edge_runtime.graph import (
 from edge_runtime.ops import (
     ArgReduce,
     AveragePool2D,
+    Clamp,
     Conv2D,
     CumSum,
     Linear,
@@ -94,6 +96,7 @@ def _node_problems(graph: Graph, node: Node) -> list[Problem]:
         *_pool(graph, node),
         *_transposed(graph, node),
         *_extreme(node),
+        *_nameless(graph, node),
         *recurrent_problems(graph, node),
     ]
 
@@ -158,6 +161,12 @@ def _transposed_padding(op: TransposeConv2D, image: Shape, kernel: tuple[int, in
         if fits and like.pad_before == op.window.pad_before:
             return int(word)
     return None
+
+
+def _nameless(graph: Graph, node: Node) -> list[Problem]:
+    output = graph.node_output(node)
+    reason = tflite_elementwise.refused(node.op, graph.node_inputs(node), output)
+    return [] if reason is None else [Problem(node.name, node.op.NAME, reason)]
 
 
 def _padding(window: Window, size: Sequence[int], kernel: tuple[int, int]) -> int | None:
@@ -255,7 +264,7 @@ class _Writer:
         code = (name, version)
         if code not in self.codes:
             self.codes.append(code)
-        kind = type(options).__name__.removesuffix("T")
+        kind = "NONE" if options is None else type(options).__name__.removesuffix("T")
         self.operators.append(
             schema.OperatorT(
                 opcodeIndex=self.codes.index(code),
@@ -280,6 +289,10 @@ class _Writer:
     def _add_plain(self, node: Node) -> None:
         """Add a node of one operator, and a PAD before it where it needs one."""
         names, tensors = [self.value(name) for name in node.inputs], self.graph.node_inputs(node)
+        if isinstance(node.op, Clamp) and not tflite_elementwise.is_relu(node.op):
+            self.add_clamp(node, node.op)
+            self._assign(node)
+            return
         padding = int(schema.Padding.VALID)
         if isinstance(node.op, TransposeConv2D):
             word = _transposed_padding(node.op, tensors[0].shape, _kernel(node.op, tensors))
@@ -303,10 +316,14 @@ class _Writer:
         if isinstance(node.op, TransposeConv2D):
             shape = self.add_integers(f"{node.name}/shape", self.graph.node_output(node).shape)
             names = [shape, names[1], names[0], *names[2:]]
-        options = options_of(node.op, tensors, padding, self.graph.node_output(node))
-        name = tflite_move.NAMES.get(type(node.op), node.op.NAME)
+        options = options_of(node.op, tensors, self.graph.node_output(node), padding)
+        name = tflite_move.NAMES.get(type(node.op)) or tflite_elementwise.name_of(node.op)
         made = [self.made(output) for output in node.outputs]
         self.add_operator(name, names, made, options, version_of(node.op, tensors))
+        self._assign(node)
+
+    def _assign(self, node: Node) -> None:
+        """Keep what `node` made of state."""
         for state in self.variables & set(node.outputs):
             operands = [state, self.at_hand[state]]
             self.add_operator("ASSIGN_VARIABLE", operands, [], schema.AssignVariableOptionsT())
@@ -373,6 +390,26 @@ class _Writer:
         names.append(self.add_fill(node, least))
         self.add_operator("PADV2", names, [padded], schema.PadV2OptionsT(), VERSIONS["PADV2"])
         return padded
+
+    def add_clamp(self, node: Node, op: Clamp) -> None:
+        """Bounds that TFLite has no name for: the larger, then the smaller of x and a constant."""
+        (image,), output = self.graph.node_inputs(node), self.graph.node_output(node)
+        bounds = (op.low, op.high) if image.dtype.is_float else op.bounds(output)
+        steps = [
+            ("MAXIMUM", bounds[0], op.low > -math.inf),
+            ("MINIMUM", bounds[1], op.high < math.inf),
+        ]
+        needed = [(name, bound) for name, bound, is_needed in steps if is_needed]
+        source = self.value(image.name)
+        for index, (name, bound) in enumerate(needed):
+            if index + 1 < len(needed):
+                made = self.add_tensor(replace(output, name=f"{node.name}/raised"))
+            else:
+                made = self.made(output.name)
+            version = tflite_elementwise.version_of(name, [image])
+            names = [source, self.add_fill(node, bound)]
+            self.add_operator(name, names, [made], schema.MaximumMinimumOptionsT(), version)
+            source = made
 
     def add_fill(self, node: Node, value: float) -> str:
         """A constant of one stored value, of the type and quantization of the input of `node`."""

@@ -7,32 +7,29 @@ from typing import Any, TypeAlias
 
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_runtime.export import tflite_move
+from edge_runtime.export import tflite_elementwise, tflite_move
+from edge_runtime.export.tflite_elementwise import ACTIVATIONS
 from edge_runtime.graph import Activation, DType, Op, Tensor
 from edge_runtime.ops import (
-    Add,
     ArgMax,
     ArgMin,
     BatchMatMul,
     Conv2D,
     CumSum,
     DepthwiseConv2D,
-    Dequantize,
     FullyConnected,
     L2Normalization,
     LogSoftmax,
     Pool2D,
-    Quantize,
     Reduce,
     Softmax,
     TransposeConv2D,
 )
 
 Options: TypeAlias = Any
-"""One of the schema's options tables; the generated schema has no types."""
+"""One of the schema's options tables, or None; the generated schema has no types."""
 
 VERSIONS = {
-    "ADD": 2,
     "ARG_MAX": 2,
     "ARG_MIN": 2,
     "AVERAGE_POOL_2D": 2,
@@ -45,7 +42,6 @@ VERSIONS = {
     "CUMSUM": 1,
     "DEPTHWISE_CONV_2D": 3,
     "DEPTH_TO_SPACE": 1,
-    "DEQUANTIZE": 2,
     "FULLY_CONNECTED": 6,
     "GATHER": 2,
     "L2_NORMALIZATION": 2,
@@ -55,7 +51,6 @@ VERSIONS = {
     "MIRROR_PAD": 2,
     "PAD": 2,
     "PADV2": 2,
-    "QUANTIZE": 2,
     "REDUCE_ALL": 1,
     "REDUCE_ANY": 1,
     "REDUCE_MAX": 2,
@@ -92,19 +87,11 @@ _GROUPED_CONVOLUTION = 6
 _WEIGHTS_ONLY = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 9}
 _CLAMPED_TRANSPOSE_CONVOLUTION = 4
 
-ACTIVATIONS = {
-    Activation.NONE: schema.ActivationFunctionType.NONE,
-    Activation.RELU: schema.ActivationFunctionType.RELU,
-    Activation.RELU6: schema.ActivationFunctionType.RELU6,
-}
-
 _INDEX_TYPES = {DType.INT32: schema.TensorType.INT32, DType.INT64: schema.TensorType.INT64}
 
 _EMPTY: dict[type[Op], Options] = {
-    Dequantize: schema.DequantizeOptionsT,
     L2Normalization: schema.L2NormOptionsT,
     LogSoftmax: schema.LogSoftmaxOptionsT,
-    Quantize: schema.QuantizeOptionsT,
 }
 """Tables without fields."""
 
@@ -121,12 +108,13 @@ def version_of(op: Op, inputs: Sequence[Tensor]) -> int:
         return _CLAMPED_TRANSPOSE_CONVOLUTION
     if op.NAME in _WEIGHTS_ONLY and image.dtype.is_float and not weights.dtype.is_float:
         return _WEIGHTS_ONLY[op.NAME]
-    if image.dtype is DType.INT16:
-        return _INT16.get(op.NAME, VERSIONS[op.NAME])
-    return VERSIONS[op.NAME]
+    if op.NAME not in VERSIONS:
+        return tflite_elementwise.version_of(tflite_elementwise.name_of(op), inputs)
+    wide = _INT16 if image.dtype is DType.INT16 else {}
+    return wide.get(op.NAME, VERSIONS[op.NAME])
 
 
-def options_of(op: Op, inputs: Sequence[Tensor], padding: int, output: Tensor) -> Options:
+def options_of(op: Op, inputs: Sequence[Tensor], output: Tensor, padding: int) -> Options:
     """The table for `op`; `padding` is TFLite's word for that of a sliding operation."""
     match op:
         case Conv2D():
@@ -168,21 +156,19 @@ def options_of(op: Op, inputs: Sequence[Tensor], padding: int, output: Tensor) -
                 filterWidth=op.kernel[1],
                 fusedActivationFunction=ACTIVATIONS[op.activation],
             )
-    return _simple_options(op, output)
+    return _simple_options(op, inputs, output)
 
 
-def _simple_options(op: Op, output: Tensor) -> Options:
+def _simple_options(op: Op, inputs: Sequence[Tensor], output: Tensor) -> Options:
     match op:
-        case Add():
-            return schema.AddOptionsT(fusedActivationFunction=ACTIVATIONS[op.activation])
         case BatchMatMul():
             return schema.BatchMatMulOptionsT(adjX=op.transpose_a, adjY=op.transpose_b)
         case Softmax():
             return schema.SoftmaxOptionsT(beta=op.beta)
-    return tflite_move.options(op) or _axis_options(op, output)
+    return tflite_move.options(op) or _axis_options(op, inputs, output)
 
 
-def _axis_options(op: Op, output: Tensor) -> Options:
+def _axis_options(op: Op, inputs: Sequence[Tensor], output: Tensor) -> Options:
     match op:
         case ArgMax():
             return schema.ArgMaxOptionsT(outputType=_INDEX_TYPES[output.dtype])
@@ -192,4 +178,6 @@ def _axis_options(op: Op, output: Tensor) -> Options:
             return schema.CumsumOptionsT(exclusive=op.exclusive, reverse=op.reverse)
         case Reduce():
             return schema.ReducerOptionsT(keepDims=op.keep_dims)
-    return _EMPTY[type(op)]()
+    if type(op) in _EMPTY:
+        return _EMPTY[type(op)]()
+    return tflite_elementwise.options(op, inputs, output)

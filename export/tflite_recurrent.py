@@ -9,7 +9,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import Problem
-from edge_runtime.export.tflite_options import ACTIVATIONS, Options
+from edge_runtime.export.tflite_elementwise import ACTIVATIONS
+from edge_runtime.export.tflite_options import Options
 from edge_runtime.graph import DType, Graph, Kind, Node, Quantization, Tensor
 from edge_runtime.ops import Direction, Lstm, Recurrent, Reshape, Svdf
 

@@ -44,7 +44,9 @@ class DType(enum.Enum):
 
     @property
     def range(self) -> tuple[int, int]:
-        """Smallest and largest value of an integer type."""
+        """Smallest and largest value of an integer type, false and true being 0 and 1."""
+        if self is DType.BOOL:
+            return 0, 1
         info = np.iinfo(self.value)
         return int(info.min), int(info.max)
 

@@ -59,19 +59,23 @@ def float_clamp(values: Array, activation: Activation) -> Array:
 
 def quantized_bounds(activation: Activation, output: Tensor) -> tuple[int, int]:
     """The clamp in stored values of `output` (TFLite: CalculateActivationRangeQuantized)."""
+    return bounded(*activation.bounds, output)
+
+
+def bounded(real_low: float, real_high: float, output: Tensor) -> tuple[int, int]:
+    """The stored values of `output` next to two real ones, within its type."""
     low, high = output.dtype.range
-    real_low, real_high = activation.bounds
     quantization: Quantization = output.quant
     if real_low != float("-inf"):
-        low = max(low, _quantize_bound(real_low, quantization))
+        low = min(high, max(low, _quantize_bound(real_low, quantization)))
     if real_high != float("inf"):
-        high = min(high, _quantize_bound(real_high, quantization))
+        high = max(low, min(high, _quantize_bound(real_high, quantization)))
     return low, high
 
 
 def _quantize_bound(real: float, quantization: Quantization) -> int:
     ratio = float(np.float32(real) / np.float32(quantization.scale))
-    return quantization.zero_point + int(np.floor(ratio + 0.5))
+    return quantization.zero_point + int(np.trunc(ratio + np.copysign(0.5, ratio)))
 
 
 def weights_problems(weights: Tensor, axis: int) -> list[str]:

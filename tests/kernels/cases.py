@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from axis_cases import axis_cases
+from elementwise_cases import ELEMENTWISE_CASES
 from harness import Call
 from linear_cases import LINEAR_CASES
 from move_sites import bilinear_cases, move_cases
@@ -174,6 +175,7 @@ CASES = [
     *bilinear_cases(),
     *LINEAR_CASES,
     *axis_cases(),
+    *ELEMENTWISE_CASES,
 ]
 
 

@@ -48,11 +48,8 @@ MOST_INITIALIZATIONS = 8
 """Subgraphs that set the variables of a model."""
 
 _REWRITES = {
-    **dict.fromkeys(
-        ("ELU", "HARD_SWISH", "LEAKY_RELU", "PRELU", "RELU", "RELU6", "RELU_N1_TO_1", "TANH"),
-        "use ReLU or ReLU6 as the activation of the layer before",
-    ),
-    "LOGISTIC": "leave it out at the end of a model, and compare the output before it instead",
+    **dict.fromkeys(("IF", "WHILE"), "unroll loops and fix conditions before the conversion"),
+    "WHERE": "use SELECT_V2, whose output has a fixed shape",
 }
 """What to do about operations that are often met and not supported."""
 

@@ -13,6 +13,7 @@ from edge_runtime.kernels.catalog import (
     linear_wide,
     matmul,
     move,
+    pairs,
     pool,
     recurrent,
     reduce,
@@ -27,11 +28,12 @@ KERNELS: tuple[Kernel, ...] = (
     *linear_float.KERNELS,
     *matmul.KERNELS,
     *pool.KERNELS,
+    *unsigned.KERNELS,
     *elementwise.KERNELS,
+    *pairs.KERNELS,
     *reduce.KERNELS,
     *softmax.KERNELS,
     *recurrent.KERNELS,
     *move.KERNELS,
-    *unsigned.KERNELS,
 )
 """Within an ISA and an operation, in order of preference."""

@@ -21,7 +21,7 @@ static operand operand_of(const int8_t *values, int32_t zero, er_multiplier fact
     return result;
 }
 
-ER_ALWAYS_INLINE void add(const er_add_s8 *p, operand small, const int8_t *large,
+ER_ALWAYS_INLINE void add(const er_sum_params *p, operand small, const int8_t *large,
                           int32_t zero_large, int is_partial, int8_t *output)
 {
     const er_range_s8 range = er_range_of(p->out_zero, p->act_min, p->act_max);
@@ -38,7 +38,7 @@ ER_ALWAYS_INLINE void add(const er_add_s8 *p, operand small, const int8_t *large
 }
 
 /* One factor must be 1/2, the other at most that, and that of the sum less than 1/4. */
-void er_add_s8_dsp(const er_add_s8 *p, const int8_t *a, const int8_t *b, int8_t *output,
+void er_add_s8_dsp(const er_sum_params *p, const int8_t *a, const int8_t *b, int8_t *output,
                    void *scratch)
 {
     const int a_is_large = p->factor_a.shift == 0;

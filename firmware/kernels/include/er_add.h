@@ -1,20 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The sum of two quantized numbers.
+ * Sums and differences of two quantized numbers: both are brought to twice the larger scale with
+ * `left` more bits, combined, and scaled to the output.
  */
 #ifndef ER_ADD_H
 #define ER_ADD_H
 
 #include "er_fixed.h"
 
-/* Both are brought to twice the larger scale with 20 more bits, added, and scaled to the output. */
-static inline int8_t er_add_pair(const er_add_s8 *p, int32_t a, int32_t b)
+static inline int32_t er_sum_a(const er_sum_params *p, int32_t a, int32_t left)
 {
-    const er_multiplier fa = p->factor_a, fb = p->factor_b, out = p->factor_out;
-    const int32_t wide_a = er_multiply(er_shift_left(a - p->zero_a, 20), fa.mantissa, fa.shift);
-    const int32_t wide_b = er_multiply(er_shift_left(b - p->zero_b, 20), fb.mantissa, fb.shift);
-    const int32_t sum = er_multiply(er_wrapping_add(wide_a, wide_b), out.mantissa, out.shift);
-    return er_offset_and_clamp(sum, p->out_zero, p->act_min, p->act_max);
+    const er_multiplier factor = p->factor_a;
+    return er_multiply(er_shift_left(a - p->zero_a, left), factor.mantissa, factor.shift);
+}
+
+static inline int32_t er_sum_b(const er_sum_params *p, int32_t b, int32_t left)
+{
+    const er_multiplier factor = p->factor_b;
+    return er_multiply(er_shift_left(b - p->zero_b, left), factor.mantissa, factor.shift);
+}
+
+static inline int32_t er_sum_out(const er_sum_params *p, int32_t value)
+{
+    const er_multiplier factor = p->factor_out;
+    const int32_t scaled = er_multiply(value, factor.mantissa, factor.shift);
+    return er_bounded(scaled, p->out_zero, p->act_min, p->act_max);
+}
+
+static inline int32_t er_sum(const er_sum_params *p, int32_t a, int32_t b, int32_t left)
+{
+    return er_sum_out(p, er_wrapping_add(er_sum_a(p, a, left), er_sum_b(p, b, left)));
+}
+
+static inline int32_t er_difference(const er_sum_params *p, int32_t a, int32_t b, int32_t left)
+{
+    return er_sum_out(p, er_wrapping_add(er_sum_a(p, a, left), -er_sum_b(p, b, left)));
+}
+
+static inline int32_t er_squared_difference(const er_sum_params *p, int32_t a, int32_t b,
+                                            int32_t left)
+{
+    const uint32_t difference = (uint32_t)er_sum_a(p, a, left) - (uint32_t)er_sum_b(p, b, left);
+    return er_sum_out(p, (int32_t)(difference * difference));
 }
 
 #endif

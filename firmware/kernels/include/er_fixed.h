@@ -61,15 +61,26 @@ static inline int32_t er_multiply(int32_t a, int32_t mantissa, int32_t shift)
 }
 
 /* a + zero, clamped to low ... high; the sum itself may not fit into 32 bits. */
-static inline int8_t er_offset_and_clamp(int32_t a, int32_t zero, int32_t low, int32_t high)
+static inline int32_t er_bounded(int32_t a, int32_t zero, int32_t low, int32_t high)
 {
     if (a < low - zero) {
-        return (int8_t)low;
+        return low;
     }
-    if (a > high - zero) {
-        return (int8_t)high;
+    return a > high - zero ? high : a + zero;
+}
+
+static inline int8_t er_offset_and_clamp(int32_t a, int32_t zero, int32_t low, int32_t high)
+{
+    return (int8_t)er_bounded(a, zero, low, high);
+}
+
+/* a + b, as close as 32 bits come. */
+static inline int32_t er_saturating_add(int32_t a, int32_t b)
+{
+    if (b > 0 ? a > INT32_MAX - b : a < INT32_MIN - b) {
+        return b > 0 ? INT32_MAX : INT32_MIN;
     }
-    return (int8_t)(a + zero);
+    return a + b;
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "er_kernels.h"
 
-void er_dequantize_s8_ref(const er_dequantize_s8 *p, const int8_t *input, float *output,
+void er_dequantize_s8_ref(const er_dequantize *p, const int8_t *input, float *output,
                           void *scratch)
 {
     (void)scratch;

@@ -2,7 +2,7 @@
 #include "er_fixed.h"
 #include "er_kernels.h"
 
-void er_requantize_s8_ref(const er_requantize_s8 *p, const int8_t *input, int8_t *output,
+void er_requantize_s8_ref(const er_requantize *p, const int8_t *input, int8_t *output,
                           void *scratch)
 {
     (void)scratch;

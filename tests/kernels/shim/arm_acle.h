@@ -10,6 +10,7 @@
 
 typedef uint32_t int8x4_t;
 typedef uint32_t int16x2_t;
+typedef uint32_t uint8x4_t;
 
 static inline int32_t shim_half(uint32_t word, uint32_t upper)
 {
@@ -49,6 +50,26 @@ static inline int32_t shim_ssat(int32_t value, uint32_t bits)
     const int32_t most = (int32_t)((1u << (bits - 1)) - 1);
     return value > most ? most : value < -most - 1 ? -most - 1 : value;
 }
+/* The GE flags: which bytes of the last difference were not negative. */
+static uint32_t shim_ge;
+
+static inline int8x4_t __ssub8(int8x4_t a, int8x4_t b)
+{
+    uint32_t result = 0;
+    shim_ge = 0;
+    for (uint32_t i = 0; i < 32; i += 8) {
+        const int32_t difference = (int8_t)(uint8_t)(a >> i) - (int8_t)(uint8_t)(b >> i);
+        result |= ((uint32_t)difference & 0xff) << i;
+        shim_ge |= (difference >= 0 ? 0xffu : 0) << i;
+    }
+    return result;
+}
+
+static inline uint8x4_t __sel(uint8x4_t a, uint8x4_t b)
+{
+    return (a & shim_ge) | (b & ~shim_ge);
+}
+
 #define __ssat(value, bits) shim_ssat(value, bits)
 
 #endif

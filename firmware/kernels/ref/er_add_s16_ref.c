@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "er_add.h"
+#include "er_pairs.h"
+
+ER_PAIRS(er_add_s16_ref, er_sum_params, int16_t, int16_t, int16_t, (int16_t)er_sum(p, x, y, 15))

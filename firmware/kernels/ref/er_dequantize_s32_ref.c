@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "er_kernels.h"
+
+void er_dequantize_s32_ref(const er_dequantize *p, const int32_t *input, float *output,
+                           void *scratch)
+{
+    (void)scratch;
+    for (uint32_t i = 0; i < p->elements; i++) {
+        output[i] = (float)((int64_t)input[i] - p->zero) * p->scale;
+    }
+}

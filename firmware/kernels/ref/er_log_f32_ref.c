@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "er_map.h"
+
+ER_MAP_F32(er_log_f32_ref, er_log(x))

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "er_fixed.h"
+#include "er_pairs.h"
+
+static inline int8_t product(const er_product_params *p, int32_t x, int32_t y)
+{
+    const int32_t wide = (x - p->zero_a) * (y - p->zero_b);
+    const int32_t scaled = er_multiply(wide, p->factor.mantissa, p->factor.shift);
+    return (int8_t)er_bounded(scaled, p->out_zero, p->act_min, p->act_max);
+}
+
+ER_PAIRS(er_mul_s8_ref, er_product_params, int8_t, int8_t, int8_t, product(p, x, y))

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "er_math.h"
+#include "er_pairs.h"
+
+ER_PAIRS(er_pow_f32_ref, er_pairs_f32, float, float, float, er_pow(x, y))

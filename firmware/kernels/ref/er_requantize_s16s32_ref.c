@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "er_fixed.h"
+
+void er_requantize_s16s32_ref(const er_requantize *p, const int16_t *input, int32_t *output,
+                              void *scratch)
+{
+    (void)scratch;
+    for (uint32_t i = 0; i < p->elements; i++) {
+        const int32_t value = input[i] - p->in_zero;
+        const int32_t scaled = er_multiply(value, p->factor.mantissa, p->factor.shift);
+        output[i] = er_saturating_add(scaled, p->out_zero);
+    }
+}

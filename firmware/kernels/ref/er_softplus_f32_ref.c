@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "er_map.h"
+
+ER_MAP_F32(er_softplus_f32_ref, er_softplus(x))
