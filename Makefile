@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= out/quickstart
 
-.PHONY: quickstart test lint format bench results clean
+.PHONY: quickstart test lint format bench coverage results clean
 
 quickstart: $(VENV)/.quickstart  ## data and a board's budget in, measured firmware out
 	$(BIN)/python -m edge_runtime.quickstart --out $(OUT)
@@ -16,7 +16,7 @@ test: $(VENV)/.dev  ## everything that runs without a board
 lint: $(VENV)/.dev  ## style, and types of the package as it is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	rm -rf build/types && mkdir -p build/types
+	rm -rf build && mkdir -p build/types
 	$(PIP) --no-deps --target build/types .
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p edge_runtime
 
@@ -26,6 +26,9 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev  ## speed of the tool and cost of the shared models; rewrites docs/benchmarks.md
 	$(BIN)/python -m edge_runtime.bench
+
+coverage: $(VENV)/.dev  ## the ONNX backend test suite; rewrites docs/onnx-coverage.md
+	$(BIN)/python -m edge_runtime.onnx_coverage_page
 
 results: $(VENV)/.quickstart  ## the quickstart's search over three seeds; rewrites docs/results.md
 	$(BIN)/python -m edge_runtime.results

@@ -17,6 +17,7 @@ CORE = {
 }  # fmt: skip
 TOP = {
     "__main__", "api", "bench", "cli", "diff", "emulation", "jobs", "measure", "measurement",
+    "onnx_coverage", "onnx_coverage_page",
     "progress", "quickstart", "report", "results", "summary", "tables",
 }  # fmt: skip
 

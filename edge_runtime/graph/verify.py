@@ -6,7 +6,7 @@ import math
 
 from edge_runtime.errors import GraphError, ModelError, Problem
 from edge_runtime.graph.graph import Graph, Node
-from edge_runtime.graph.tensor import Kind, Tensor
+from edge_runtime.graph.tensor import DType, Kind, Tensor
 
 
 def verify(graph: Graph) -> Graph:
@@ -108,7 +108,8 @@ def _tensor_problems(tensor: Tensor) -> list[str]:
             found.append(f"scale {bad} is not a positive finite number")
         if len(quantization.scales) != len(quantization.zero_points):
             found.append("there are not as many zero points as scales")
-        low, high = tensor.dtype.range if not tensor.dtype.is_float else (0, 0)
+        # Floats may tell which 8-bit integers they stand for, as weights do until they are stored.
+        low, high = (DType.INT8 if tensor.dtype.is_float else tensor.dtype).range
         if not all(low <= point <= high for point in quantization.zero_points):
             found.append(f"a zero point is outside {low} ... {high}")
     return found

@@ -1,5 +1,6 @@
 """Passes: functions from graph to graph that keep its meaning. Each verifies what it returns."""
 
+from edge_runtime.passes.activations import fuse_activations
 from edge_runtime.passes.affine import fold_affine
 from edge_runtime.passes.clamp import clamp, fuse_clamps
 from edge_runtime.passes.constants import fold_constants
@@ -22,6 +23,7 @@ __all__ = [
     "fold_crops",
     "fold_dilations",
     "fold_pads",
+    "fuse_activations",
     "fuse_clamps",
     "fuse_quantization",
     "merge_reshapes",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from edge_runtime.graph import Activation, DType, Graph, Node, Quantization, Tensor, Window
 from edge_runtime.graph.verify import verify
-from edge_runtime.ops import Add, DepthwiseConv2D, Linear, Reshape
+from edge_runtime.ops import Add, DepthwiseConv2D, Div, Linear, Mul, Reshape, Sub
 from edge_runtime.passes.draft import Draft
 
 Doubles = npt.NDArray[np.float64]
@@ -28,7 +28,7 @@ def fold_affine(graph: Graph) -> Graph:
     """Multiply float weights by the factors, and add the summands to the bias, of what follows.
 
     Matches a linear operation without activation, any reshapes that keep the last dimension, then
-    a depthwise convolution of single pixels, or an addition of one constant a channel.
+    a depthwise convolution of single pixels, or arithmetic with one constant a channel.
     """
     draft = Draft(graph)
     for node in draft.nodes():
@@ -51,14 +51,26 @@ def _affine(draft: Draft, node: Node) -> _Affine | None:
         scale = tensors[1].values.reshape(-1).astype(np.float64)
         shift = tensors[2].values.reshape(-1) if len(tensors) > 2 else np.zeros(channels)
         return _Affine(scale, shift.astype(np.float64), op.activation)
-    if isinstance(op, Add) and tensors[1].data is not None:
-        summand = tensors[1]
-        each = summand.elements == 1 or (summand.elements,) == (channels,) == summand.shape[-1:]
-        if not each or len(summand.shape) > len(tensors[0].shape):
-            return None
-        shift = np.broadcast_to(summand.values.reshape(-1), (channels,))
-        return _Affine(np.ones(channels), shift.astype(np.float64), op.activation)
-    return None
+    if not isinstance(op, (Add, Div, Mul, Sub)) or tensors[1].data is None:
+        return None
+    operand = tensors[1]
+    each = operand.elements == 1 or (operand.elements,) == (channels,) == operand.shape[-1:]
+    if not each or len(operand.shape) > len(tensors[0].shape):
+        return None
+    values = np.broadcast_to(operand.values.reshape(-1), (channels,)).astype(np.float64)
+    return _arithmetic(op, values)
+
+
+def _arithmetic(op: Add | Div | Mul | Sub, values: Doubles) -> _Affine | None:
+    """An operation on a tensor and a constant a channel."""
+    activation = getattr(op, "activation", Activation.NONE)
+    if isinstance(op, (Add, Sub)):
+        shift = values if isinstance(op, Add) else -values
+        return _Affine(np.ones(len(values)), shift, activation)
+    if isinstance(op, Div) and not values.all():
+        return None
+    scale = values if isinstance(op, Mul) else 1 / values
+    return _Affine(scale, np.zeros(len(values)), activation)
 
 
 def _fold(draft: Draft, node: Node, affine: _Affine) -> None:
@@ -88,8 +100,13 @@ def _scaled(weights: Tensor, scale: Doubles, axis: int) -> Tensor:
     grid = weights.quantization
     if grid is None or (scale == 1).all():
         return Tensor.constant(weights.name, values, grid)
+    if any(grid.zero_points) and len(set(scale.tolist())) > 1:
+        # Integers of channels that are stretched differently cannot share a zero point.
+        return Tensor.constant(weights.name, values)
     scales = np.asarray(grid.scales) * scale
     stretched = tuple(float(np.float32(s)) for s in scales)
+    if any(grid.zero_points):
+        return Tensor.constant(weights.name, values, Quantization(stretched[:1], grid.zero_points))
     return Tensor.constant(
         weights.name, values, Quantization(stretched, (0,) * len(stretched), axis)
     )

@@ -91,7 +91,8 @@ class Draft:
         maker = self.maker(node.inputs[0])
         if maker is None:
             raise ValueError(f"{node.inputs[0]} is made by no node")
-        self.replace(maker, replace(maker, output=node.output))
+        made = [node.output if name == node.inputs[0] else name for name in maker.outputs]
+        self.replace(maker, replace(maker, output=made[0], also=tuple(made[1:])))
 
     def redirect(self, tensor: str, instead: str) -> None:
         """Let every reader of `tensor` read another one."""

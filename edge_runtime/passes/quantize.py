@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from edge_runtime.graph import DType, Graph, Kind, Node, Quantization, Tensor
+from edge_runtime.graph import (
+    Activation,
+    DType,
+    Graph,
+    Kind,
+    Node,
+    Op,
+    Quantization,
+    Scaling,
+    Tensor,
+)
 from edge_runtime.graph.verify import verify
 from edge_runtime.ops import (
-    Add,
     Dequantize,
     Linear,
-    Mean,
+    MaxPool2D,
     Pad,
-    Pool2D,
     Quantize,
+    ReduceMax,
+    ReduceMin,
     Reshape,
-    Softmax,
-    Transpose,
 )
+from edge_runtime.ops.move import Move
 from edge_runtime.passes.draft import Draft
 
 
@@ -28,8 +38,8 @@ def fuse_quantization(graph: Graph) -> Graph:
 
     A node is turned if all activations it reads come out of a dequantize, all that read it are
     quantize nodes of one scale, and its weights, if any, carry the scales of the integers they
-    stand for, or are integers times one scale a channel. Others stay float. Results may differ by
-    rounding, as they do between any two integer runtimes.
+    stand for, or are integers times one scale a channel. Others stay float, with integer weights
+    where there are any. Results may differ by rounding, as between any two integer runtimes.
     """
     draft = Draft(graph)
     for node in draft.nodes():
@@ -40,7 +50,25 @@ def fuse_quantization(graph: Graph) -> Graph:
             _requantize(draft, current)
         else:
             _turn(draft, current)
+    for node in draft.nodes():
+        _store_weights(draft, node)
     return verify(draft.finish())
+
+
+def _store_weights(draft: Draft, node: Node) -> None:
+    """Let a float operation read the integers that its weights stand for, and their scales."""
+    if not isinstance(node.op, Linear) or not draft.tensors[node.output].dtype.is_float:
+        return
+    weights = draft.tensors[node.inputs[1]]
+    if weights.data is None or weights.quantization is None or not weights.dtype.is_float:
+        return
+    stored = weights.quant.quantize(weights.values, DType.INT8)
+    integers = Tensor.constant(f"{weights.name}_int8", stored, weights.quantization)
+    inputs = [draft.tensors[name] for name in node.inputs]
+    if node.op.problems([inputs[0], integers, *inputs[2:]], draft.tensors[node.output]):
+        return
+    name = draft.add_tensor(integers)
+    draft.replace(node, replace(node, inputs=(node.inputs[0], name, *node.inputs[2:])))
 
 
 def _requantize(draft: Draft, node: Node) -> None:
@@ -65,28 +93,77 @@ def _stored(draft: Draft, tensor: str) -> Tensor | None:
 
 
 def _turn(draft: Draft, node: Node) -> None:
-    result = _result(draft, node)
-    operands = node.inputs[:1] if isinstance(node.op, Linear) else node.inputs
-    stored = [_stored(draft, name) for name in operands]
+    stored = [_stored(draft, name) for name in _operands(draft, node)]
     integers = [tensor for tensor in stored if tensor is not None]
     if not integers or len(integers) < len(stored):
         return
-    if isinstance(node.op, (Pad, Reshape, Transpose)):
+    if isinstance(node.op, _PICKS) and _is_plain(node.op):
         _move(draft, node, integers[0])
         return
+    result = _result(draft, node)
     if result is None:
         return
-    names = tuple(tensor.name for tensor in integers)
-    if isinstance(node.op, (Add, Mean)):
-        _commit(draft, node, names, result, result.quant)
-    elif isinstance(node.op, Pool2D):
-        _commit(draft, node, names, result, integers[0].quant)
-    elif isinstance(node.op, Softmax):
-        _commit(draft, node, names, result, node.op.fixed_quantization(DType.INT8))
-    elif isinstance(node.op, Linear):
+    made = _made(node.op, integers, result)
+    inputs = _integer_inputs(draft, node, integers, result)
+    output = replace(draft.tensors[node.output], dtype=result.dtype, quantization=made)
+    if inputs and not node.op.problems(inputs, output):
+        _commit(draft, node, inputs, result, made)
+
+
+_PICKS = (MaxPool2D, Move, ReduceMax, ReduceMin, Reshape)
+"""Operations whose results are values of their input, whatever these stand for."""
+
+
+def _is_plain(op: Op) -> bool:
+    return not isinstance(op, MaxPool2D) or op.activation is Activation.NONE
+
+
+def _operands(draft: Draft, node: Node) -> tuple[str, ...]:
+    """The inputs that must come out of a dequantize."""
+    if isinstance(node.op, Linear) and draft.tensors[node.inputs[1]].data is not None:
+        return node.inputs[:1]
+    return tuple(name for name in node.inputs if draft.tensors[name].dtype.is_float)
+
+
+def _made(op: Op, integers: Sequence[Tensor], result: Tensor) -> Quantization:
+    """How the operation's own result is quantized."""
+    if op.SCALING is Scaling.KEPT:
+        return integers[0].quant
+    if op.SCALING is Scaling.FIXED:
+        return op.fixed_quantization(result.dtype)
+    return result.quant
+
+
+def _integer_inputs(
+    draft: Draft, node: Node, integers: Sequence[Tensor], result: Tensor
+) -> tuple[Tensor, ...]:
+    """What the operation reads as an integer one; nothing where there is no such thing."""
+    if isinstance(node.op, Linear) and len(integers) == 1 < len(node.inputs):
         constants = _integer_constants(draft, node, integers[0])
-        if constants:
-            _commit(draft, node, (*names, *constants), result, result.quant)
+        return (integers[0], *constants) if constants else ()
+    remaining = iter(integers)
+    found = []
+    for name in node.inputs:
+        tensor = draft.tensors[name]
+        if tensor.dtype.is_float:
+            tensor = next(remaining)
+            if node.op.SCALING is Scaling.SHARED:
+                tensor = _rescaled(draft, node, tensor, result)
+        found.append(tensor)
+    return tuple(found)
+
+
+def _rescaled(draft: Draft, node: Node, tensor: Tensor, result: Tensor) -> Tensor:
+    """The tensor on the grid of the result."""
+    if tensor.quantization == result.quantization and tensor.dtype is result.dtype:
+        return tensor
+    made = Tensor(
+        f"{tensor.name}_rescaled", tensor.shape, result.dtype, quantization=result.quantization
+    )
+    name = draft.add_tensor(made)
+    rescale = Node(draft.new_name(name), Quantize(), (tensor.name,), name)
+    draft.replace_by(node, rescale, node)
+    return draft.tensors[name]
 
 
 def _move(draft: Draft, node: Node, stored: Tensor) -> None:
@@ -98,11 +175,16 @@ def _move(draft: Draft, node: Node, stored: Tensor) -> None:
         op = replace(op, value=int(stored.quant.quantize(real, stored.dtype)))
     made = draft.tensors[node.output]
     moved = draft.add_tensor(
-        Tensor(f"{made.name}_int8", made.shape, stored.dtype, quantization=stored.quantization)
+        Tensor(
+            f"{made.name}_{stored.dtype.value}",
+            made.shape,
+            stored.dtype,
+            quantization=stored.quantization,
+        )
     )
     draft.replace_by(
         node,
-        Node(draft.new_name(moved), op, (stored.name,), moved),
+        Node(draft.new_name(moved), op, (stored.name, *node.inputs[1:]), moved),
         replace(node, op=Dequantize(), inputs=(moved,)),
     )
 
@@ -119,9 +201,13 @@ def _result(draft: Draft, node: Node) -> Tensor | None:
 
 
 def _commit(
-    draft: Draft, node: Node, inputs: tuple[str, ...], result: Tensor, made: Quantization
+    draft: Draft, node: Node, sources: Sequence[Tensor], result: Tensor, made: Quantization
 ) -> None:
     """Let `node` make integers of the quantization `made`, and from these `result`."""
+    inputs = tuple(
+        source.name if draft.tensors.get(source.name) is source else draft.add_tensor(source)
+        for source in sources
+    )
     first, *others = draft.readers(node.output)
     for other in others:
         if not draft.is_output(other.output):
@@ -131,7 +217,8 @@ def _commit(
         draft.remove(first)
         draft.replace(node, replace(node, inputs=inputs, output=first.output))
         return
-    integer = Tensor(f"{node.output}_int8", draft.tensors[node.output].shape, DType.INT8)
+    stored = f"{node.output}_{result.dtype.value}"
+    integer = Tensor(stored, draft.tensors[node.output].shape, result.dtype)
     name = draft.add_tensor(replace(integer, quantization=made))
     readers = draft.readers(node.output)
     draft.replace(node, replace(node, inputs=inputs, output=name))
@@ -139,8 +226,8 @@ def _commit(
         draft.replace(reader, replace(reader, inputs=(name,)))
 
 
-def _integer_constants(draft: Draft, node: Node, image: Tensor) -> tuple[str, ...]:
-    """Names of new integer weights and bias; none where the weights have no scales."""
+def _integer_constants(draft: Draft, node: Node, image: Tensor) -> tuple[Tensor, ...]:
+    """Integer weights and bias, not yet in the graph; none where the weights have no scales."""
     weights, *bias = (draft.tensors[name] for name in node.inputs[1:])
     if weights.data is None:
         return ()
@@ -149,10 +236,11 @@ def _integer_constants(draft: Draft, node: Node, image: Tensor) -> tuple[str, ..
     if weights.quantization is None:
         return ()
     stored = weights.quant.quantize(weights.values, DType.INT8)
-    names = [draft.add_tensor(Tensor.constant(weights.name, stored, weights.quantization))]
+    found = [Tensor.constant(f"{weights.name}_int8", stored, weights.quantization)]
     if bias:
-        names.append(draft.add_tensor(integer_bias(bias[0], image, weights)))
-    return tuple(names)
+        made = integer_bias(bias[0], image, weights)
+        found.append(replace(made, name=f"{made.name}_{made.dtype.value}"))
+    return tuple(found)
 
 
 def _exact(weights: Tensor, axis: int) -> Tensor:
@@ -167,10 +255,16 @@ def _exact(weights: Tensor, axis: int) -> Tensor:
 
 
 def integer_bias(bias: Tensor, image: Tensor, weights: Tensor) -> Tensor:
-    """A float bias in units of the input's scale times that of each weight channel, as int32."""
+    """A float bias in units of the input's scale times that of each weight channel.
+
+    It is int32, or int64 beside int16 activations, whose sums are as wide.
+    """
     scales = tuple(float(np.float32(image.quant.scale * s)) for s in weights.quant.scales)
     axis = None if len(scales) == 1 else 0
     grid = Quantization(scales, (0,) * len(scales), axis)
     real = bias.values.reshape(-1).astype(np.float64)
-    stored = np.clip(np.rint(real / np.asarray(scales)), *DType.INT32.range).astype(np.int32)
-    return Tensor(bias.name, stored.shape, DType.INT32, Kind.CONSTANT, grid, stored)
+    dtype = DType.INT64 if image.dtype is DType.INT16 else DType.INT32
+    # 64 bits hold more than doubles are exact to: real values that large are beyond all scales.
+    most = min(dtype.range[1], 1 << 52)
+    stored = np.clip(np.rint(real / np.asarray(scales)), -most - 1, most).astype(dtype.numpy)
+    return Tensor(bias.name, stored.shape, dtype, Kind.CONSTANT, grid, stored)

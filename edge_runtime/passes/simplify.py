@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edge_runtime.graph import Graph
 from edge_runtime.graph.verify import verify
+from edge_runtime.passes.activations import fuse_activations
 from edge_runtime.passes.affine import fold_affine
 from edge_runtime.passes.clamp import fuse_clamps
 from edge_runtime.passes.draft import Draft
@@ -22,6 +23,7 @@ def simplify(graph: Graph) -> Graph:
     for step in (
         drop_unused,
         merge_reshapes,
+        fuse_activations,
         fuse_clamps,
         fold_affine,
         merge_reshapes,

@@ -205,6 +205,22 @@ def _pads() -> Model:
     return build.model(value)
 
 
+def _gated() -> Model:
+    """What networks of today are made of beside convolutions."""
+    build = OnnxBuilder()
+    value = conv(build, build.input(1, 3, 8, 8), 3, 8, 3, 3, pads=[1, 1, 1, 1])
+    value = build.node("LeakyRelu", value, alpha=0.1)
+    gate = build.node("Sigmoid", conv(build, build.node("GlobalAveragePool", value), 8, 8, 1, 1))
+    value = build.node("Mul", value, gate)
+    value = conv(build, value, 8, 8, 3, 3, group=2, strides=[2, 2], pads=[1, 1, 1, 1])
+    left = build.node("MaxPool", value, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    right = build.node("AveragePool", value, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    value = build.node("Concat", left, right, value, axis=1)
+    value = conv(build, value, 24, 4, 1, 1)
+    value = build.node("Flatten", build.node("GlobalAveragePool", value))
+    return build.model(build.node("Softmax", value))
+
+
 def _squeezes() -> Model:
     build = OnnxBuilder()
     value = conv(build, build.input(1, 1, 6, 4), 1, 3, 6, 1)
@@ -227,6 +243,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "lone_activations": _lone_activations,
     "pads": _pads,
     "pad": one("Pad", 1, 3, 4, opset=9, pads=[0, 0, 1, 0, 1, 2], value=1.5),
+    "gated": _gated,
     "squeezes": _squeezes,
     "conv_same_upper": _conv(
         1, 3, 7, 8, out=4, kernel=(3, 2), auto_pad="SAME_UPPER", strides=[2, 2]

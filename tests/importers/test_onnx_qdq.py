@@ -16,11 +16,19 @@ from edge_runtime.interpreter import Interpreter
 from edge_runtime.ops import Dequantize, Quantize
 
 INTERFACE = (Quantize, Dequantize)
-NETWORKS = ["separable", "residual", "sequence", "channels_last", "squeezes"]
+NETWORKS = ["separable", "residual", "sequence", "channels_last", "squeezes", "gated"]
 
 
-def quantized(name: str, folder: Path, *, unsigned: bool, per_channel: bool) -> Any:
-    """A model quantized by ONNX Runtime on random inputs."""
+def quantized(
+    name: str,
+    folder: Path,
+    *,
+    kind: str,
+    per_channel: bool,
+    operators: bool = False,
+    weights: str = "QInt8",
+) -> Any:
+    """A model quantized by ONNX Runtime on random inputs, in the QDQ or the QOperator format."""
     import onnx
     from onnxruntime import quantization as tool
 
@@ -38,9 +46,11 @@ def quantized(name: str, folder: Path, *, unsigned: bool, per_channel: bool) -> 
         folder / "float.onnx",
         folder / "model.onnx",
         Reader(),
-        activation_type=tool.QuantType.QUInt8 if unsigned else tool.QuantType.QInt8,
-        weight_type=tool.QuantType.QInt8,
+        activation_type=tool.QuantType[kind],
+        weight_type=tool.QuantType[weights],
         per_channel=per_channel,
+        quant_format=tool.QuantFormat.QOperator if operators else tool.QuantFormat.QDQ,
+        extra_options={"ActivationSymmetric": kind == "QInt16"},
     )
     return onnx.load(folder / "model.onnx")
 
@@ -71,10 +81,30 @@ def _step(graph: Graph, name: str) -> float:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("unsigned", [False, True], ids=["int8", "uint8"])
+@pytest.mark.parametrize("kind", ["QInt8", "QUInt8"])
 @pytest.mark.parametrize("per_channel", [False, True], ids=["per_tensor", "per_channel"])
-def test_networks(name: str, unsigned: bool, per_channel: bool, tmp_path: Path) -> None:
-    check(quantized(name, tmp_path, unsigned=unsigned, per_channel=per_channel), tmp_path, 4)
+def test_networks(name: str, kind: str, per_channel: bool, tmp_path: Path) -> None:
+    check(quantized(name, tmp_path, kind=kind, per_channel=per_channel), tmp_path, 4)
+
+
+@pytest.mark.parametrize("name", ["residual", "gated"])
+@pytest.mark.parametrize("kind", ["QInt8", "QUInt8"])
+def test_networks_of_integer_operators(name: str, kind: str, tmp_path: Path) -> None:
+    model = quantized(name, tmp_path, kind=kind, per_channel=False, operators=True)
+    assert any(node.op_type.startswith("QLinear") for node in model.graph.node)
+    check(model, tmp_path, 4)
+
+
+@pytest.mark.parametrize("name", ["separable", "residual", "sequence", "gated"])
+def test_networks_of_16_bits(name: str, tmp_path: Path) -> None:
+    model = quantized(name, tmp_path, kind="QInt16", per_channel=True)
+    graph = check(model, tmp_path, 8)
+    assert DType.INT16 in {tensor.dtype for tensor in graph.tensors.values()}
+
+
+def test_weights_that_are_not_symmetric(tmp_path: Path) -> None:
+    model = quantized("residual", tmp_path, kind="QUInt8", per_channel=False, weights="QUInt8")
+    check(model, tmp_path, 4)
 
 
 def _grid(build: OnnxBuilder, scale: float, zero: int, dtype: type = np.int8) -> tuple[str, str]:

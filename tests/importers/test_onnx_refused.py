@@ -25,18 +25,29 @@ def refused(model: Any, folder: Path) -> ModelError:
 
 def test_nodes_behind_a_refused_one_are_judged_as_well(tmp_path: Path) -> None:
     build = OnnxBuilder()
-    value = build.node("Sigmoid", conv(build, build.input("n", 4, 8, 8), 4, 4, 3, 3))
-    value = conv(build, value, 4, 4, 3, 3, group=2)
-    value = build.node("Clip", value, build.constant(np.float32(-1)))
-    error = refused(build.model(build.node("Tanh", value)), tmp_path)
-    assert [problem.op for problem in error.problems] == ["Sigmoid", "Conv", "Clip", "Tanh"]
+    value = build.node("Acos", conv(build, build.input("n", 4, 8, 8), 4, 4, 3, 3))
+    value = conv(build, value, 4, 4, 3, 3, group=3)
+    value = build.node("Clip", value, build.input())
+    value = build.node("Mod", value, build.constant(np.float32(2)), fmod=1)
+    error = refused(build.model(build.node("Det", value)), tmp_path)
+    assert [problem.op for problem in error.problems] == ["Acos", "Conv", "Clip", "Mod", "Det"]
     assert [problem.node for problem in error.problems] == [
-        "Sigmoid_t1",
+        "Acos_t1",
         "Conv_t2",
         "Clip_t3",
-        "Tanh_t4",
+        "Mod_t4",
+        "Det_t5",
     ]
     assert "GlobalAveragePool" in error.hint
+    assert "use x - y * floor(x / y)" in str(error)
+
+
+def test_nodes_behind_something_of_unknown_shape_are_judged_as_well(tmp_path: Path) -> None:
+    build = OnnxBuilder()
+    value = build.node("NonZero", build.input(1, 4))
+    value = build.node("Sigmoid", build.node("GridSample", value, value))
+    error = refused(build.model(value), tmp_path)
+    assert [problem.op for problem in error.problems] == ["NonZero", "GridSample"]
 
 
 def _no_outputs() -> Any:
@@ -87,8 +98,9 @@ def _external(location: str) -> Callable[[], Any]:
 
 def _asymmetric() -> Any:
     build = OnnxBuilder()
-    grid = build.constant(np.float32(0.1)), build.constant(np.int8(3))
-    weights = build.node("DequantizeLinear", build.constant(np.ones((4, 3), np.int8)), *grid)
+    grid = build.constant(np.full(3, 0.1, np.float32)), build.constant(np.full(3, 3, np.int8))
+    weights = build.constant(np.ones((4, 3), np.int8))
+    weights = build.node("DequantizeLinear", weights, *grid, axis=1)
     return build.model(build.node("MatMul", build.input(1, 4), weights))
 
 
@@ -102,28 +114,38 @@ def _other_domain() -> Any:
     ("make", "message"),
     [
         (one("Relu", 1, "w", 3), "in0 (input): shape [1, w, 3] is dynamic"),
-        (one("Relu", 1, 0, 3), "in0 (input): shape [1, ?, 3] is dynamic"),
-        (one("Relu", 1, 3, opset=6), "operator set 6 is not supported; allowed: 7 to"),
-        (one("Clip", 1, 3, opset=9, min=-1.0, max=1.0), "(Clip): it clips to -1 ... 1"),
-        (one("Softmax", 1, 3, 4, opset=9), "(Softmax): it runs over axes 1 to 2 together"),
-        (one("Gemm", 4, 2, constants=[np.ones((4, 3), np.float32)], transA=1), "A is transposed"),
+        (one("Relu", 1, 0, 3), "output t0 of shape (1, 0, 3) has no elements"),
+        (one("Relu", 1, 3, opset=5), "operator set 5 is not supported; allowed: 6 to"),
         (one("MatMul", 1, 5, constants=[np.ones((4, 3), np.float32)]), "5 columns meet 4 rows"),
+        (one("Conv", 1, 2, 4, 4, 4, constants=[np.ones((1, 2, 1, 1, 1), np.float32)]), "both of 4"),
+        (one("Resize", 1, 2, 4, constants=[np.array([]), np.ones(2)]), "2 scales or sizes"),
+        (one("Slice", 1, 4, constants=[np.array([9]), np.array([12])]), "has no elements"),
+        (one("Split", 1, 4, constants=[np.array([3, 2])]), "1 elements cannot be split into"),
+        (one("Gather", 1, 4, constants=[np.array([1])]), "outside the 1 elements of axis 0"),
+        (one("Expand", 1, 4, constants=[np.array([3])]), "(1, 4) cannot be expanded to (3,)"),
+        (one("Einsum", 3, 3, equation="ii->i"), "no letter twice"),
+        (
+            one("LSTM", 2, 1, 3, constants=[np.ones((1, 4, 3)), np.ones((1, 4, 1))], clip=1.0),
+            "clip",
+        ),
+        (one("TopK", 1, 4, constants=[np.array([2])]), "(TopK): the operation is not supported"),
+        (one("MatMulInteger", 1, 4), "(MatMulInteger): it chooses scales at run time"),
+        (one("RandomNormalLike", 1, 4), "(RandomNormalLike): it draws random numbers"),
         (one("Transpose", 1, 3, perm=[0, 0]), "perm (0, 0) does not permute"),
         (one("Reshape", 1, 3, constants=[np.array([2, -1])]), "(1, 3) cannot become (2, -1)"),
         (one("MaxPool", 1, 2, 4, 4, kernel_shape=[5, 5]), "does not fit"),
         (one("MaxPool", 1, 2, 4, 4, kernel_shape=[2, 2], strides=[0, 1]), "stride (0, 1) is not"),
-        (one("ReduceMean", 1, 3, axes=[5]), "axes [5] are not among"),
-        (one("Mul", 1, 3, constants=[np.float32(2)]), "(Mul): the operation is not supported"),
+        (one("ReduceMean", 1, 3, axes=[5]), "axis 5 is not among the 2"),
         (_no_outputs, "no outputs"),
         (_bad_order, "is not made by any node"),
         (_cut_constant, "constant c0 is malformed"),
-        (_not_finite, "constant c0 holds values that are not finite"),
+        (_not_finite, "constant c0 holds values that are no numbers"),
         (_scale(float("nan")), "scale nan is not a positive finite number"),
         (_scale(0.0), "scale 0.0 is not a positive finite number"),
         (_external("../secret"), "'../secret', which is no file in the model's folder"),
         (_external("/etc/hostname"), "'/etc/hostname', which is no file in the model's folder"),
         (_external("missing.bin"), "'missing.bin', which is no file"),
-        (_asymmetric, "zero point other than 0"),
+        (_asymmetric, "zero points other than 0 for each channel"),
         (_other_domain, "(com.example.Identity): the operation is not supported"),
         (lambda: b"", "no ONNX operator set"),
         (lambda: b"\xff" * 100, "damaged"),
@@ -131,6 +153,15 @@ def _other_domain() -> Any:
 )
 def test_refused(make: Callable[[], Any], message: str, tmp_path: Path) -> None:
     assert message in str(refused(make(), tmp_path))
+
+
+def test_external_data_behind_a_link_that_leaves_the_folder(tmp_path: Path) -> None:
+    inside = tmp_path / "model"
+    inside.mkdir()
+    (tmp_path / "secret.bin").write_bytes(bytes(48))
+    (inside / "weights.bin").symlink_to(tmp_path / "secret.bin")
+    error = refused(_external("weights.bin")(), inside)
+    assert "'weights.bin', which is no file in the model's folder" in str(error)
 
 
 def test_external_data_beside_the_model(tmp_path: Path) -> None:

@@ -2,65 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_runtime.errors import Problem
-from edge_runtime.graph import DType, Graph
+from edge_runtime.graph import Graph
 from edge_runtime.graph.verify import verify
-from edge_runtime.importers.onnx import linear, pixels, quantization, reduce, shapes
-from edge_runtime.importers.onnx.builder import Builder
-from edge_runtime.importers.onnx.file import File, FileInput, FileNode
+from edge_runtime.importers.onnx import (
+    elementwise,
+    functions,
+    linear,
+    move,
+    norms,
+    pool,
+    qoperator,
+    quantization,
+    recipes,
+    recurrent,
+    reduce,
+    resize,
+    shapes,
+)
+from edge_runtime.importers.onnx.builder import Builder, Converter
+from edge_runtime.importers.onnx.file import File, needed
+from edge_runtime.importers.onnx.fold import fold, foldable
+from edge_runtime.importers.onnx.node import FileNode
+from edge_runtime.importers.onnx.steps import Recipe, Steps
 from edge_runtime.importers.onnx.values import Known, Value
 from edge_runtime.importers.unsupported import UnsupportedError, refuse
 from edge_runtime.passes import simplify
 
-Converter = Callable[[Builder, FileNode], Value]
+_CONSTANT_TOO: dict[str, Converter] = {**shapes.CONSTANT_TOO, **quantization.CONSTANT_TOO}
+"""Operations that are converted as well where all inputs are constant; others are computed."""
 
-_OPERATIONS: dict[str, Converter] = {
-    "Add": linear.add,
-    "AveragePool": reduce.average_pool,
-    "BatchNormalization": linear.batch_normalization,
-    "Clip": pixels.clip,
-    "Constant": shapes.constant,
-    "Conv": linear.convolution,
-    "DequantizeLinear": quantization.dequantize_linear,
-    "Dropout": shapes.identity,
-    "Flatten": shapes.flatten,
-    "Gemm": linear.gemm,
-    "GlobalAveragePool": reduce.global_average_pool,
-    "Identity": shapes.identity,
-    "MatMul": linear.matmul,
-    "MaxPool": reduce.max_pool,
-    "Pad": shapes.pad,
-    "QuantizeLinear": quantization.quantize_linear,
-    "ReduceMean": reduce.reduce_mean,
-    "Relu": pixels.relu,
-    "Reshape": shapes.reshape,
-    "Shape": shapes.shape_of,
-    "Softmax": reduce.softmax,
-    "Squeeze": shapes.squeeze,
-    "Transpose": shapes.transpose,
-    "Unsqueeze": shapes.unsqueeze,
-    # Our own exporter's way to make QuantizeLinear round as the integer kernels do anyway.
-    **dict.fromkeys(("edge_runtime.AwayFromZero", "edge_runtime.Requantize"), shapes.identity),
+_CONVERTERS: dict[str, Converter] = {
+    **elementwise.CONVERTERS,
+    **linear.CONVERTERS,
+    **move.CONVERTERS,
+    **pool.CONVERTERS,
+    **recurrent.CONVERTERS,
+    **reduce.CONVERTERS,
+    **resize.CONVERTERS,
+    **shapes.CONVERTERS,
+    **_CONSTANT_TOO,
 }
 
-_NAMED = tuple(name for name in _OPERATIONS if "." not in name)
+_RECIPES: dict[str, Recipe] = {
+    **recipes.RECIPES,
+    **norms.RECIPES,
+    **qoperator.RECIPES,
+    **shapes.RECIPES,
+}
+"""Operations that are written in others."""
+
+_NAMED = tuple(sorted(name for name in (*_CONVERTERS, *_RECIPES) if "." not in name))
 """The supported operations that messages name."""
 
-_FOLDED = frozenset(("Add", "Cast", "Concat", "Div", "Gather", "Mul", "Slice", "Sub"))
-"""What is computed here where all operands are constant, as exporters compute shapes."""
-
 _REWRITES = {
-    **dict.fromkeys(
-        ("Elu", "Gelu", "HardSwish", "LeakyRelu", "PRelu", "Selu", "Tanh"), "use ReLU or ReLU6"
-    ),
-    "Sigmoid": "leave it out at the end of a model, and compare the output before it instead",
-    "ConvTranspose": "use a convolution",
-    "QLinearConv": "quantize the model in the QDQ format",
+    "ConvInteger": "quantize the model statically, in the QDQ or the QOperator format",
+    "DynamicQuantizeLinear": "quantize the model statically, in the QDQ or the QOperator format",
+    "MatMulInteger": "quantize the model statically, in the QDQ or the QOperator format",
+    "Loop": "unroll it when exporting the model",
+    "NonMaxSuppression": "end the model before it, and select boxes on the host",
+    "Scan": "unroll it when exporting the model",
+    "TopK": "end the model before it, or use ArgMax",
 }
 """What to do about operations that are often met and not supported."""
+
+DEEPEST = 16
+"""Operations written in operations written in operations."""
 
 
 def read_onnx(content: bytes, name: str, folder: Path) -> Graph:
@@ -82,35 +92,85 @@ def read_onnx(content: bytes, name: str, folder: Path) -> Graph:
 
 def _convert(build: Builder, node: FileNode) -> Problem | None:
     """Convert one node; where that fails, say why and put something of its shape in its place."""
-    supported = node.operation in _OPERATIONS or node.operation in _FOLDED
-    if supported and any(name in build.unknown for name in node.inputs):
+    if any(name in build.unknown for name in node.inputs):
         build.unknown.update(node.outputs)
-        return None
+        return _unknown(node)
     try:
-        value = _converter(build, node)(build, node)
+        _take(build, node, 0)
     except UnsupportedError as error:
         constant = all(isinstance(build.values.get(name), Known) for name in node.inputs if name)
         for output in filter(None, node.outputs):
             _stand_in(build, output, constant)
-        return Problem(node.name, node.operation, error.reason, error.rewrite)
-    build.values[node.outputs[0]] = value
+        rewrite = error.rewrite or _REWRITES.get(node.operation, "")
+        return Problem(node.name, node.operation, error.reason, rewrite)
     return None
 
 
-def _converter(build: Builder, node: FileNode) -> Converter:
-    if node.operation in _FOLDED and all(
-        isinstance(build.value(name), Known) for name in node.inputs if name
-    ):
-        return shapes.fold
-    if node.operation in _OPERATIONS:
-        return _OPERATIONS[node.operation]
-    raise UnsupportedError("the operation is not supported", _REWRITES.get(node.operation, ""))
+def _take(build: Builder, node: FileNode, depth: int) -> None:
+    """Enter what a node makes; UnsupportedError if it is not supported."""
+    if depth > DEEPEST:
+        raise UnsupportedError("it is written in too many operations within operations")
+    made: Value | Sequence[Value] | None = None
+    if node.operation not in _CONSTANT_TOO and foldable(build, node):
+        made = fold(build, node)
+    elif node.operation in _CONVERTERS:
+        made = _CONVERTERS[node.operation](build, node)
+    if made is None:
+        for inner in needed(_written(build, node), [name for name in node.outputs if name]):
+            _inner(build, node, inner, depth)
+        return
+    values = made if isinstance(made, Sequence) else [made]
+    for name, value in zip(node.outputs, values, strict=False):
+        if name:
+            build.values[name] = value
+
+
+def _written(build: Builder, node: FileNode) -> Sequence[FileNode]:
+    """The nodes that do what `node` does; UnsupportedError if there are none."""
+    if node.operation in _RECIPES:
+        steps = Steps(build, node)
+        _RECIPES[node.operation](steps)
+        return steps.nodes()
+    if node.operation == "If":
+        return _branch(build, node)
+    body = functions.defined(node, build.file.opsets, build.type_of)
+    if body is None:
+        raise UnsupportedError("the operation is not supported")
+    return body
+
+
+def _branch(build: Builder, node: FileNode) -> Sequence[FileNode]:
+    """The branch of an If whose condition is constant."""
+    taken = build.known(node.input(0)).array
+    if taken.size != 1:
+        raise UnsupportedError("its condition is no single value")
+    graph = node.graph("then_branch" if taken.item() else "else_branch")
+    opsets = {**build.file.opsets, "": node.opset}
+    return [FileNode.of(proto, opsets) for proto in functions.branch(graph, node.proto)]
+
+
+def _inner(build: Builder, outer: FileNode, node: FileNode, depth: int) -> None:
+    """`_take` for a node that `outer` is written in; an error names it where that helps."""
+    try:
+        _take(build, node, depth + 1)
+    except UnsupportedError as error:
+        within = "" if outer.operation in _RECIPES else f"it is made of {node.operation}: "
+        raise UnsupportedError(f"{within}{error.reason}", error.rewrite) from error
+
+
+def _unknown(node: FileNode) -> Problem | None:
+    """What is wrong with a node already without knowing its inputs."""
+    known = node.operation in _CONVERTERS or node.operation in _RECIPES or node.operation == "If"
+    if known or functions.is_defined(node):
+        return None
+    rewrite = _REWRITES.get(node.operation, "")
+    return Problem(node.name, node.operation, "the operation is not supported", rewrite)
 
 
 def _stand_in(build: Builder, output: str, constant: bool) -> None:
     """Let the nodes behind a refused one be judged as well, if ONNX can tell the shape."""
-    shape = build.file.inferred_shape(output)
-    if constant or shape is None or min(shape, default=1) < 1:
+    found = build.file.inferred(output)
+    if constant or found is None or min(found.shape, default=1) < 1:
         build.unknown.add(output)
     else:
-        build.values[output] = build.activation(FileInput(output, shape, DType.FLOAT32))
+        build.values[output] = build.activation(found)

@@ -7,72 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-import onnx.numpy_helper
+import onnx.defs
 import onnx.shape_inference
 
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Array, DType, Shape
-from edge_runtime.importers.unsupported import UnsupportedError
+from edge_runtime.importers.onnx.constants import decode
+from edge_runtime.importers.onnx.functions import Functions, opsets_of
+from edge_runtime.importers.onnx.node import FileNode
 
-OLDEST_OPSET = 7
-"""Operators broadcast as NumPy does from here on."""
+OLDEST_OPSET = 6
+"""Earlier ones have attributes that no exporter of today's models has written."""
 MOST_NODES = 5_000
-
-
-@dataclass(frozen=True)
-class FileNode:
-    """A node of the file. Attributes have the names of ONNX's operator documents."""
-
-    name: str
-    operation: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, Any]
-    proto: Any
-
-    def input(self, index: int) -> str:
-        """Name of an input; empty where it was left out."""
-        return self.inputs[index] if index < len(self.inputs) else ""
-
-    def has(self, attribute: str) -> bool:
-        """Whether an attribute is given."""
-        return attribute in self.attributes
-
-    def integer(self, attribute: str, default: int) -> int:
-        """An attribute that is an integer."""
-        return int(self._get(attribute, default, int))
-
-    def number(self, attribute: str, default: float) -> float:
-        """An attribute that is a floating-point number."""
-        return float(self._get(attribute, default, float))
-
-    def text(self, attribute: str, default: str) -> str:
-        """An attribute that is a string."""
-        return bytes(self._get(attribute, default.encode(), bytes)).decode("utf-8", "replace")
-
-    def tensor(self, attribute: str) -> Any:
-        """An attribute that is a tensor."""
-        return self._get(attribute, None, onnx.TensorProto)
-
-    def plain(self, attribute: str) -> Any:
-        """An attribute that is a number or a list of numbers."""
-        value = self._get(attribute, None, (int, float, list))
-        if isinstance(value, list) and not all(isinstance(item, (int, float)) for item in value):
-            raise UnsupportedError(f"attribute {attribute} is no list of numbers")
-        return value
-
-    def integers(self, attribute: str, default: Sequence[int]) -> tuple[int, ...]:
-        """An attribute that is a list of integers."""
-        values = self._get(attribute, list(default), list)
-        return tuple(int(value) for value in values)
-
-    def _get(self, attribute: str, default: Any, kind: type | tuple[type, ...]) -> Any:
-        value = self.attributes.get(attribute, default)
-        if not isinstance(value, kind):
-            raise UnsupportedError(f"attribute {attribute} is of a wrong type")
-        return value
 
 
 @dataclass(frozen=True)
@@ -84,6 +31,9 @@ class FileInput:
     dtype: DType
 
 
+Inferred = Mapping[str, FileInput]
+
+
 class File:
     """A model's graph. Constants are decoded when they are asked for."""
 
@@ -91,96 +41,78 @@ class File:
         self._model = onnx.load_model_from_string(content)
         self.folder = folder
         graph = self._model.graph
-        self.opset = _opset(self._model)
-        if len(graph.node) > MOST_NODES:
-            raise ModelError(f"the model has {len(graph.node)} nodes; at most {MOST_NODES}")
+        self.opsets = _opsets(self._model)
         self._initializers = {tensor.name: tensor for tensor in graph.initializer}
-        self.inputs = _inputs(graph, self._initializers)
+        self.inputs, self.empty = _inputs(graph, self._initializers)
         self.outputs = tuple(value.name for value in graph.output)
+        self._output_types = {v.name: v.type.tensor_type.elem_type for v in graph.output}
         if not self.outputs:
             raise ModelError("the model has no outputs", hint="is this an ONNX file at all?")
-        self.nodes = _ordered(tuple(map(_node, graph.node)), self.outputs)
-        self._shapes: dict[str, Shape] | None = None
+        nodes = Functions(self._model, MOST_NODES).flatten(graph.node, self.opsets)
+        self.nodes = needed(tuple(nodes), self.outputs)
+        self._makers = {name: node for node in self.nodes for name in node.outputs}
+        self._read = {name for node in self.nodes for name in reads(node.proto)} | set(self.outputs)
+        self._inferred: Inferred | None = None
 
     def is_constant(self, name: str) -> bool:
         """Whether an initializer has this name."""
         return name in self._initializers
 
+    def output_type(self, name: str) -> DType | None:
+        """The type that the file declares for an output; None if it is none of ours."""
+        return _TYPES.get(self._output_types[name])
+
+    def maker(self, name: str) -> FileNode | None:
+        """The node that makes a value."""
+        return self._makers.get(name)
+
+    def is_read(self, name: str) -> bool:
+        """Whether a node reads a value, or it is an output."""
+        return name in self._read
+
     def constant(self, name: str) -> Array:
         """The values of an initializer; UnsupportedError where they cannot be had."""
         return decode(self._initializers[name], self.folder)
 
-    def inferred_shape(self, name: str) -> Shape | None:
+    def inferred(self, name: str) -> FileInput | None:
         """What ONNX's shape inference makes of a value, to go on behind a node that is refused."""
-        if self._shapes is None:
-            self._shapes = _inferred_shapes(self._model)
-        return self._shapes.get(name)
+        if self._inferred is None:
+            self._inferred = _inferred(self._model, self.inputs, self.nodes)
+        return self._inferred.get(name)
 
 
-def decode(tensor: Any, folder: Path) -> Array:
-    """A tensor of the file as an array; half and double precision become single precision."""
-    if any(size < 0 for size in tensor.dims):
-        raise UnsupportedError(f"constant {tensor.name} has the shape {list(tensor.dims)}")
-    if tensor.data_type == onnx.TensorProto.STRING:
-        raise UnsupportedError(f"constant {tensor.name} holds strings")
-    if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        inline = onnx.TensorProto(dims=tensor.dims, data_type=tensor.data_type, name=tensor.name)
-        inline.raw_data = _external(tensor, folder)
-        tensor = inline
-    try:
-        array = onnx.numpy_helper.to_array(tensor)
-    except (TypeError, ValueError) as error:
-        raise UnsupportedError(f"constant {tensor.name} is malformed: {error}") from error
-    if array.dtype.kind == "c":
-        raise UnsupportedError(f"constant {tensor.name} holds complex numbers")
-    if array.dtype.kind == "f" or array.dtype.name == "bfloat16":
-        return np.asarray(array, np.float32)
-    return np.asarray(array)
-
-
-def _external(tensor: Any, folder: Path) -> bytes:
-    """The bytes of a tensor kept beside the model; nothing outside its folder is ever read."""
-    entries = {entry.key: entry.value for entry in tensor.external_data}
-    inside = folder.resolve()
-    path = (inside / entries.get("location", "")).resolve()
-    if not path.is_relative_to(inside) or not path.is_file():
-        raise ModelError(
-            f"constant {tensor.name} is kept in {entries.get('location')!r}, which is no file in"
-            " the model's folder",
-            hint="put the file beside the model, or save the model with its weights inside",
-        )
-    offset, size = int(entries.get("offset", 0)), path.stat().st_size
-    length = int(entries.get("length", max(0, size - offset)))
-    if offset < 0 or length < 0 or offset + length > size:
-        raise ModelError(f"constant {tensor.name} lies outside of {path.name}")
-    with path.open("rb") as file:
-        file.seek(offset)
-        return bytes(file.read(length))
-
-
-def _opset(model: Any) -> int:
-    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+def _opsets(model: Any) -> dict[str, int]:
+    versions = opsets_of(model)
     newest = onnx.defs.onnx_opset_version()
-    if not versions:
+    if "" not in versions:
         raise ModelError("the file names no ONNX operator set", hint="is this an ONNX file at all?")
-    version = max(versions)
+    version = versions[""]
     if not OLDEST_OPSET <= version <= newest:
         raise ModelError(
             f"operator set {version} is not supported; allowed: {OLDEST_OPSET} to {newest}",
             hint="convert the model with onnx.version_converter, or export it again",
         )
-    return int(version)
+    return versions
 
 
-def _inputs(graph: Any, initializers: Mapping[str, Any]) -> tuple[FileInput, ...]:
-    """All inputs that are no constants; ModelError names every one that cannot be used."""
-    found, problems = [], []
+def _inputs(
+    graph: Any, initializers: Mapping[str, Any]
+) -> tuple[tuple[FileInput, ...], tuple[FileInput, ...]]:
+    """All inputs that are no constants, and those that have no elements.
+
+    ModelError names every one that cannot be used.
+    """
+    found: list[FileInput] = []
+    empty: list[FileInput] = []
+    problems = []
     for value in graph.input:
         if value.name in initializers:
             continue
         shape = _shape(value)
         dtype = _TYPES.get(value.type.tensor_type.elem_type)
-        if shape is None or min(shape, default=1) < 1:
+        if not value.type.HasField("tensor_type"):
+            problems.append(Problem(value.name, "input", _type_text(value)))
+        elif shape is None:
             problems.append(
                 Problem(
                     value.name,
@@ -191,73 +123,102 @@ def _inputs(graph: Any, initializers: Mapping[str, Any]) -> tuple[FileInput, ...
                 )
             )
         elif dtype is None:
-            problems.append(Problem(value.name, "input", "its type is not supported"))
+            problems.append(Problem(value.name, "input", _type_text(value), "cast it to float32"))
         else:
-            found.append(FileInput(value.name, shape, dtype))
+            (empty if 0 in shape else found).append(FileInput(value.name, shape, dtype))
     if problems:
         raise ModelError("the model's inputs cannot be used:", problems=problems)
-    return tuple(found)
+    return tuple(found), tuple(empty)
 
 
 _TYPES = {
     onnx.TensorProto.FLOAT: DType.FLOAT32,
+    onnx.TensorProto.FLOAT16: DType.FLOAT32,
+    onnx.TensorProto.BFLOAT16: DType.FLOAT32,
     onnx.TensorProto.INT8: DType.INT8,
     onnx.TensorProto.UINT8: DType.UINT8,
     onnx.TensorProto.INT16: DType.INT16,
     onnx.TensorProto.INT32: DType.INT32,
-    onnx.TensorProto.INT64: DType.INT64,
+    onnx.TensorProto.INT64: DType.INT32,
+    onnx.TensorProto.BOOL: DType.BOOL,
 }
+"""What the firmware takes for an input of a file's type: half precision becomes single, and int64,
+which is the type of indices, int32."""
 
 
 def _shape(value: Any) -> Shape | None:
-    """A static shape; a first dimension left open is a batch of 1. None if others are open."""
+    """A static shape; a batch left open is 1: the first dimension, or one whose name says so.
+
+    None if others are open.
+    """
     tensor = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
         return None
-    sizes = [d.dim_value if d.HasField("dim_value") else 0 for d in tensor.shape.dim]
-    if len(sizes) > 1 and not tensor.shape.dim[0].HasField("dim_value"):
-        sizes[0] = 1
-    return None if 0 in sizes else tuple(sizes)
+    sizes = [d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim]
+    for axis, dim in enumerate(tensor.shape.dim):
+        leads = axis == 0 and len(sizes) > 1
+        if not dim.HasField("dim_value") and (leads or "batch" in dim.dim_param.lower()):
+            sizes[axis] = 1
+    return None if min(sizes, default=0) < 0 else tuple(sizes)
 
 
 def _shape_text(value: Any) -> str:
     dims = value.type.tensor_type.shape.dim
-    return f"[{', '.join(str(d.dim_value or d.dim_param or '?') for d in dims)}]"
+    sizes = (str(d.dim_value) if d.HasField("dim_value") else d.dim_param or "?" for d in dims)
+    return f"[{', '.join(sizes)}]"
 
 
-def _node(proto: Any) -> FileNode:
-    named = next((name for name in proto.output if name), "")
-    domain = "" if proto.domain in ("", "ai.onnx") else f"{proto.domain}."
-    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
-    attributes = {
-        name: list(value) if isinstance(value, Sequence) and not isinstance(value, bytes) else value
-        for name, value in attributes.items()
-    }
-    return FileNode(
-        proto.name or named,
-        domain + proto.op_type,
-        tuple(proto.input),
-        tuple(proto.output),
-        attributes,
-        proto,
-    )
+def _type_text(value: Any) -> str:
+    number = value.type.tensor_type.elem_type
+    known = number in onnx.TensorProto.DataType.values()
+    name = onnx.TensorProto.DataType.Name(number).lower() if known else f"type {number}"
+    if not value.type.HasField("tensor_type"):
+        name = f"a {value.type.WhichOneof('value') or 'value'}".replace("_type", "")
+    allowed = ", ".join(onnx.TensorProto.DataType.Name(allowed).lower() for allowed in _TYPES)
+    return f"it is {name}; allowed: {allowed}"
 
 
-def _ordered(nodes: Sequence[FileNode], outputs: Sequence[str]) -> tuple[FileNode, ...]:
+def needed(nodes: Sequence[FileNode], outputs: Sequence[str]) -> tuple[FileNode, ...]:
     """The nodes that the outputs need, in the order of the file."""
-    needed = set(outputs)
+    names = set(outputs)
     kept = []
     for node in reversed(nodes):
-        if needed.intersection(filter(None, node.outputs)):
-            needed.update(node.inputs)
+        if names.intersection(filter(None, node.outputs)):
+            names.update(reads(node.proto))
             kept.append(node)
     return tuple(reversed(kept))
 
 
-def _inferred_shapes(model: Any) -> dict[str, Shape]:
+def reads(proto: Any) -> set[str]:
+    """The names that a node reads, and those that graphs within it may read."""
+    names = set(proto.input)
+    for attribute in proto.attribute:
+        for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
+            names.update(*(reads(node) for node in graph.node))
+            names.update(value.name for value in graph.output)
+    return names
+
+
+def _inferred(model: Any, inputs: Sequence[FileInput], nodes: Sequence[FileNode]) -> Inferred:
+    """What ONNX's shape inference finds with all functions called and the batch set to 1."""
+    flat = onnx.ModelProto()
+    flat.CopyFrom(model)
+    del flat.functions[:]
+    del flat.graph.node[:]
+    flat.graph.node.extend(node.proto for node in nodes)
+    shapes = {source.name: source.shape for source in inputs}
+    for value in flat.graph.input:
+        for dim, size in zip(
+            value.type.tensor_type.shape.dim, shapes.get(value.name, ()), strict=False
+        ):
+            dim.dim_value = size
     try:
-        model = onnx.shape_inference.infer_shapes(model)
+        flat = onnx.shape_inference.infer_shapes(flat)
     except Exception:  # It fails in many ways on a model that is refused anyhow.
         return {}
-    found = ((value.name, _shape(value)) for value in model.graph.value_info)
-    return {name: shape for name, shape in found if shape is not None}
+    found = ((value, _shape(value)) for value in flat.graph.value_info)
+    return {
+        value.name: FileInput(value.name, shape, _TYPES[value.type.tensor_type.elem_type])
+        for value, shape in found
+        if shape is not None and value.type.tensor_type.elem_type in _TYPES
+    }

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+import onnx
+import onnx.helper
 
 from edge_runtime.graph import Shape
-from edge_runtime.importers.onnx.builder import Builder
-from edge_runtime.importers.onnx.file import FileNode, decode
-from edge_runtime.importers.onnx.values import Known, Placed, Value
+from edge_runtime.importers.onnx.builder import Builder, Converter
+from edge_runtime.importers.onnx.constants import bounded, decode
+from edge_runtime.importers.onnx.functions import OWN_DOMAIN
+from edge_runtime.importers.onnx.node import FileNode
+from edge_runtime.importers.onnx.steps import Recipe, Steps
+from edge_runtime.importers.onnx.values import Known, Placed, Value, shape_of
 from edge_runtime.importers.unsupported import UnsupportedError
-from edge_runtime.ops import Pad
 
 
 def identity(build: Builder, node: FileNode) -> Value:
-    """Identity, and Dropout at inference."""
-    if len([name for name in node.outputs if name]) > 1:
-        raise UnsupportedError("its mask is asked for; allowed: the values only")
+    """Identity."""
     return build.value(node.input(0))
+
+
+def dropout(build: Builder, node: FileNode) -> list[Value]:
+    """Dropout at inference, which drops nothing."""
+    value = build.value(node.input(0))
+    training = bool(build.number(node.input(2))) if node.input(2) else False
+    ratio = build.number(node.input(1)) if training and node.input(1) else 0.5
+    if training and ratio > 0:
+        raise UnsupportedError("it is in training mode", "export the model for inference")
+    if not node.output(1):
+        return [value]
+    return [value, Known(np.ones(bounded(shape_of(value)), bool))]
 
 
 def transpose(build: Builder, node: FileNode) -> Value:
@@ -36,14 +50,33 @@ def transpose(build: Builder, node: FileNode) -> Value:
     return Placed(value.tensor, tuple(value.shape[axis] for axis in order), axes)
 
 
-def reshape(build: Builder, node: FileNode) -> Value:
-    """Reshape to a constant shape, where 0 copies a size and -1 takes what is left."""
+def reshape(build: Builder, node: FileNode) -> Value | None:
+    """Reshape to a constant shape, where 0 copies a size and -1 takes what is left.
+
+    None where it ends a group normalization.
+    """
     value = build.value(node.input(0))
     wanted = list(build.integers(node.input(1)))
-    given = value.array.shape if isinstance(value, Known) else value.shape
+    given = shape_of(value)
     if not node.integer("allowzero", 0):
         wanted = [given[i] if w == 0 and i < len(given) else w for i, w in enumerate(wanted)]
-    return _reshaped(build, node, value, _resolved(given, wanted))
+    shape = _resolved(given, wanted)
+    if isinstance(value, Placed) and ends_group_normalization(build, node, shape):
+        return None
+    return _reshaped(build, node, value, shape)
+
+
+def ends_group_normalization(build: Builder, node: FileNode, shape: Shape) -> bool:
+    """Whether it undoes a reshape around an InstanceNormalization, as PyTorch writes groups."""
+    inner = build.file.maker(node.input(0))
+    outer = build.file.maker(inner.input(0)) if inner else None
+    if not inner or not outer:
+        return False
+    names = (inner.operation, outer.operation)
+    if names != ("InstanceNormalization", "Reshape"):
+        return False
+    value = build.value(outer.input(0))
+    return isinstance(value, Placed) and value.shape == shape and value.rank > 2
 
 
 def flatten(build: Builder, node: FileNode) -> Value:
@@ -60,9 +93,9 @@ def flatten(build: Builder, node: FileNode) -> Value:
 def squeeze(build: Builder, node: FileNode) -> Value:
     """Squeeze: axes of size 1 leave the account, elements stay where they are."""
     value = build.value(node.input(0))
-    given = value.array.shape if isinstance(value, Known) else value.shape
+    given = shape_of(value)
     axes = _axes(build, node, len(given)) or {i for i, size in enumerate(given) if size == 1}
-    if any(axis >= len(given) or given[axis] != 1 for axis in axes):
+    if any(given[axis] != 1 for axis in axes):
         raise UnsupportedError(f"axes {sorted(axes)} of shape {given} are not of size 1")
     left = [axis for axis in range(len(given)) if axis not in axes]
     shape = tuple(given[axis] for axis in left)
@@ -75,37 +108,31 @@ def squeeze(build: Builder, node: FileNode) -> Value:
 def unsqueeze(build: Builder, node: FileNode) -> Value:
     """Unsqueeze: axes of size 1 put in."""
     value = build.value(node.input(0))
-    given = value.array.shape if isinstance(value, Known) else value.shape
+    given = shape_of(value)
     count = len(node.integers("axes", ())) or len(build.integers(node.input(1)))
     axes = _axes(build, node, len(given) + count)
-    if len(axes) != count or any(axis >= len(given) + count for axis in axes):
+    if len(axes) != count:
         raise UnsupportedError(f"axes {sorted(axes)} do not fit {len(given)} dimensions")
     sizes = iter(given)
     shape = tuple(1 if i in axes else next(sizes) for i in range(len(given) + count))
     return _reshaped(build, node, value, shape)
 
 
-def pad(build: Builder, node: FileNode) -> Placed:
-    """Pad with one value; a pass makes it a part of what reads it."""
-    value = build.placed(node.input(0))
-    mode = node.text("mode", "constant")
-    if mode != "constant":
-        raise UnsupportedError(f"its mode is {mode}; allowed: constant")
-    fill = node.number("value", 0.0)
-    if node.input(2):
-        fill = float(build.known(node.input(2)).array.reshape(-1)[0])
-    pads = build.integers(node.input(1)) if node.input(1) else node.integers("pads", ())
-    axes = build.integers(node.input(3)) if node.input(3) else tuple(range(value.rank))
-    if len(pads) != 2 * len(axes) or min(pads, default=0) < 0:
-        raise UnsupportedError(f"pads are {pads}; allowed: {2 * len(axes)}, none negative")
-    before, after = [0] * len(value.axes), [0] * len(value.axes)
-    for axis, front, back in zip(axes, pads, pads[len(axes) :], strict=False):
-        dimension = value.dimension(axis % value.rank)
-        before[dimension], after[dimension] = front, back
-    op = Pad(tuple(before), tuple(after), fill)
-    made = build.emit(node, op, [value.tensor], node.outputs[0])
-    sizes = dict(zip(value.axes, build.tensor(made).shape, strict=True))
-    return replace(value, tensor=made, shape=tuple(sizes[axis] for axis in range(value.rank)))
+def constant_of_shape(build: Builder, node: FileNode) -> Known:
+    """ConstantOfShape of a shape that is not known, which is refused."""
+    return build.known(node.input(0))
+
+
+def eye_like(build: Builder, node: FileNode) -> Known:
+    """EyeLike, which reads nothing but a shape."""
+    value = build.value(node.input(0))
+    shape = shape_of(value)
+    if len(shape) != 2:
+        raise UnsupportedError(f"input has the shape {shape}; allowed: 2 dimensions")
+    number = node.integer("dtype", build.type_of(node.input(0)).tensor_type.elem_type)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(number)
+    rows, columns = bounded(shape)
+    return Known(np.eye(rows, columns, node.integer("k", 0), dtype))
 
 
 def constant(build: Builder, node: FileNode) -> Known:
@@ -123,26 +150,16 @@ def constant(build: Builder, node: FileNode) -> Known:
     raise UnsupportedError("it holds no number")
 
 
-def shape_of(build: Builder, node: FileNode) -> Known:
+def shape(build: Builder, node: FileNode) -> Known:
     """Shape, known here for every value."""
-    value = build.value(node.input(0))
-    given = value.array.shape if isinstance(value, Known) else value.shape
+    given = shape_of(build.value(node.input(0)))
     start, end = node.integer("start", 0), node.integer("end", len(given))
     return Known(np.asarray(given[start:end], np.int64))
 
 
-def fold(build: Builder, node: FileNode) -> Known:
-    """The result of a small node of constants, by ONNX's reference evaluator."""
-    from onnx.reference import ReferenceEvaluator
-
-    arrays = {name: build.known(name).array for name in node.inputs if name}
-    if sum(array.size for array in arrays.values()) > 1024:
-        raise UnsupportedError("it computes large constants", "fold them when exporting the model")
-    try:
-        evaluator: Any = ReferenceEvaluator(node.proto, opsets={"": build.file.opset})
-        return Known(np.asarray(evaluator.run(None, arrays)[0]))
-    except Exception as error:  # It raises whatever NumPy does, and kinds of its own.
-        raise UnsupportedError(f"it cannot be computed: {error}") from error
+def size(build: Builder, node: FileNode) -> Known:
+    """Size: how many elements a value has."""
+    return Known(np.asarray(math.prod(shape_of(build.value(node.input(0)))), np.int64))
 
 
 def _axes(build: Builder, node: FileNode, rank: int) -> set[int]:
@@ -166,8 +183,6 @@ def _resolved(given: Shape, wanted: Sequence[int]) -> Shape:
 
 def _reshaped(build: Builder, node: FileNode, value: Value, shape: Shape) -> Value:
     if isinstance(value, Placed):
-        if shape == value.shape:
-            return value
         return build.reshaped(value, shape, node.outputs[0])
     stored = value.stored
     if stored is not None and stored.quantization.axis is None:
@@ -175,3 +190,42 @@ def _reshaped(build: Builder, node: FileNode, value: Value, shape: Shape) -> Val
     elif stored is not None and shape != value.array.shape:
         stored = None
     return Known(value.array.reshape(shape), stored)
+
+
+def group_normalization(steps: Steps) -> None:
+    """The group normalization that a Reshape ends."""
+    inner = steps.build.file.maker(steps.node.inputs[0])
+    outer = steps.build.file.maker(inner.inputs[0]) if inner else None
+    if inner is None or outer is None:
+        raise UnsupportedError("it ends no group normalization")
+    groups = shape_of(steps.build.value(inner.inputs[1]))[0]
+    epsilon = inner.number("epsilon", 1e-5)
+    normalize = "GroupNormalization"
+    source, scale, bias = outer.inputs[0], *inner.inputs[1:3]
+    output = steps.node.outputs[0]
+    steps(normalize, source, scale, bias, num_groups=groups, epsilon=epsilon, output=output)
+
+
+RECIPES: dict[str, Recipe] = {"Reshape": group_normalization}
+
+CONSTANT_TOO: dict[str, Converter] = {
+    "Constant": constant,
+    "Dropout": dropout,
+    "Identity": identity,
+    "Reshape": reshape,
+    "Shape": shape,
+    "Size": size,
+    "Squeeze": squeeze,
+    "Transpose": transpose,
+    "Unsqueeze": unsqueeze,
+    # Our own exporter's way to make QuantizeLinear round as the integer kernels do anyway.
+    f"{OWN_DOMAIN}.AwayFromZero": identity,
+    f"{OWN_DOMAIN}.Requantize": identity,
+}
+"""Operations whose inputs may be constants."""
+
+CONVERTERS: dict[str, Converter] = {
+    "ConstantOfShape": constant_of_shape,
+    "EyeLike": eye_like,
+    "Flatten": flatten,
+}

@@ -7,11 +7,13 @@ order hand it on, transposes only change it, and what needs a certain order asks
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge_runtime.graph import Array, Quantization, Shape
+from edge_runtime.importers.unsupported import UnsupportedError
 
 Axes = tuple[int | None, ...]
 """For each dimension of a tensor, the ONNX axis that it holds; None for an extra one of size 1."""
@@ -25,6 +27,58 @@ def natural(rank: int) -> Axes:
 def channels_last(rank: int) -> Axes:
     """NHWC of an ONNX image (rank 4), or N1WC of an ONNX sequence (rank 3)."""
     return (0, 2, 3, 1) if rank == 4 else (0, None, 2, 1)
+
+
+def last(axes: Axes, axis: int) -> Axes:
+    """`axes` with one of them moved to the end, unchanged if it stands there."""
+    return (*(other for other in axes if other != axis), axis)
+
+
+def sizes(axes: Axes, shape: Shape) -> Shape:
+    """The dimensions of a tensor that holds ONNX's `shape` in the order `axes`."""
+    return tuple(1 if axis is None else shape[axis] for axis in axes)
+
+
+def regrouped(shape: Shape, moved: Sequence[int], wanted: Shape) -> tuple[Axes, Axes]:
+    """The order that a reshape from `shape` to `wanted` needs, and the order that comes out.
+
+    `moved` are the axes of `shape` that are longer than 1, as they lie. A reshape splits and merges
+    axes; those that merge must lie side by side in ONNX's order. Where they do, nothing is moved;
+    else as little as that asks for.
+    """
+    groups = _groups(shape, wanted)
+    groups.sort(key=lambda group: max(moved.index(axis) for axis in group[0]))
+    before = [axis for given, _ in groups for axis in given]
+    after = [axis for _, made in groups for axis in made]
+    return _with_ones(before, shape), _with_ones(after, wanted)
+
+
+def _with_ones(order: list[int], shape: Shape) -> Axes:
+    """`order` with the axes of size 1 put in, each behind the one before it."""
+    found = list(order)
+    for axis, size in enumerate(shape):
+        if size == 1:
+            found.insert(found.index(axis - 1) + 1 if axis else 0, axis)
+    return tuple(found)
+
+
+def _groups(shape: Shape, wanted: Shape) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The smallest runs of axes of both shapes that hold the same elements; none of size 1."""
+    sources = [axis for axis, size in enumerate(shape) if size != 1]
+    results = [axis for axis, size in enumerate(wanted) if size != 1]
+    found = []
+    while sources:
+        given, made = [sources.pop(0)], [results.pop(0)]
+        left, right = shape[given[0]], wanted[made[0]]
+        while left != right:
+            if left < right:
+                given.append(sources.pop(0))
+                left *= shape[given[-1]]
+            else:
+                made.append(results.pop(0))
+                right *= wanted[made[-1]]
+        found.append((tuple(given), tuple(made)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -43,6 +97,24 @@ class Placed:
     def dimension(self, axis: int) -> int:
         """Which dimension of the tensor holds an ONNX axis."""
         return self.axes.index(axis)
+
+    def widened_axes(self, rank: int) -> Axes:
+        """Its order once axes of size 1 are put in front until there are `rank`."""
+        if rank == self.rank:
+            return self.axes
+        shape = (1,) * (rank - self.rank) + self.shape
+        return regrouped(self.shape, self.moved(), shape)[1]
+
+    def reduced(self, tensor: str, axes: Collection[int], *, keep_dims: bool) -> Placed:
+        """The value that `tensor` holds, in which `axes` were reduced to one element or dropped."""
+        if keep_dims:
+            shape = tuple(1 if axis in axes else size for axis, size in enumerate(self.shape))
+            return Placed(tensor, shape, self.axes)
+        left = [axis for axis in range(self.rank) if axis not in axes]
+        kept = tuple(
+            None if axis is None else left.index(axis) for axis in self.axes if axis not in axes
+        )
+        return Placed(tensor, tuple(self.shape[axis] for axis in left), kept)
 
     def moved(self) -> tuple[int, ...]:
         """The axes in the tensor's order, without those of size 1, whose place is no matter."""
@@ -86,3 +158,15 @@ class Known:
 
 
 Value = Placed | Known
+
+
+def shape_of(value: Value) -> Shape:
+    """The shape that ONNX gives a value."""
+    return value.shape if isinstance(value, Placed) else value.array.shape
+
+
+def axis_in(axis: int, rank: int) -> int:
+    """An axis counted from the front; UnsupportedError if there is none."""
+    if not -rank <= axis < rank:
+        raise UnsupportedError(f"axis {axis} is not among the {rank} of the input")
+    return axis + rank if axis < 0 else axis

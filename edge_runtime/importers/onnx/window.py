@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_runtime.graph import Window
-from edge_runtime.importers.onnx.file import FileNode
+from edge_runtime.importers.onnx.node import FileNode
 from edge_runtime.importers.unsupported import UnsupportedError
+
+Pair = tuple[int, int]
+"""Height and width."""
 
 
 def window(node: FileNode, size: Sequence[int], kernel: Sequence[int]) -> Window:
     """The window of a Conv or pool over an input of `size`; sequences have height 1."""
-    stride = _pair(node, "strides", len(size))
-    dilation = _pair(node, "dilations", len(size))
-    full, reach = _two(size), _two(kernel)
+    stride = pair_of(node, "strides", len(size))
+    dilation = pair_of(node, "dilations", len(size))
+    full, reach = two(size), two(kernel)
     automatic = node.text("auto_pad", "NOTSET")
     if min(*stride, *dilation, *reach) < 1:
         return Window(stride, dilation)
     if automatic == "NOTSET":
-        before, after = _pads(node, len(size))
+        before, after = pads_of(node, len(size))
     elif automatic == "VALID":
         before, after = (0, 0), (0, 0)
     elif automatic in ("SAME_UPPER", "SAME_LOWER"):
@@ -45,20 +48,37 @@ def _ceiling(window: Window, size: tuple[int, int], kernel: tuple[int, int]) -> 
     return Window(window.stride, window.dilation, window.pad_before, (after[0], after[1]))
 
 
-def _pads(node: FileNode, rank: int) -> tuple[tuple[int, int], tuple[int, int]]:
+def in_ceiling(node: FileNode, size: Sequence[int]) -> tuple[Pair, Pair] | None:
+    """The paddings before and after where ceil_mode may let windows reach beyond them."""
+    if not node.integer("ceil_mode", 0) or node.text("auto_pad", "NOTSET") != "NOTSET":
+        return None
+    return pads_of(node, len(size))
+
+
+def kernel_of(node: FileNode, rank: int) -> Pair:
+    """Height and width of a pool's kernel."""
+    kernel = node.integers("kernel_shape", ())
+    if len(kernel) != rank:
+        raise UnsupportedError(f"kernel_shape is {kernel}; allowed: {rank} of them")
+    return two(kernel)
+
+
+def pads_of(node: FileNode, rank: int) -> tuple[Pair, Pair]:
+    """The paddings before and after that a node names."""
     pads = node.integers("pads", (0,) * (2 * rank))
     if len(pads) != 2 * rank:
         raise UnsupportedError(f"pads are {pads}; allowed: {2 * rank} of them")
-    return _two(pads[:rank], 0), _two(pads[rank:], 0)
+    return two(pads[:rank], 0), two(pads[rank:], 0)
 
 
-def _pair(node: FileNode, attribute: str, rank: int) -> tuple[int, int]:
+def pair_of(node: FileNode, attribute: str, rank: int) -> Pair:
+    """A list of one or two integers, all 1 by default."""
     values = node.integers(attribute, (1,) * rank)
     if len(values) != rank:
         raise UnsupportedError(f"{attribute} are {values}; allowed: {rank} of them")
-    return _two(values)
+    return two(values)
 
 
-def _two(values: Sequence[int], missing: int = 1) -> tuple[int, int]:
+def two(values: Sequence[int], missing: int = 1) -> Pair:
     """Height and width; the height of a sequence is `missing`."""
     return (values[0], values[1]) if len(values) == 2 else (missing, values[0])
