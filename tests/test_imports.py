@@ -13,7 +13,7 @@ FOLDERS = {"boards": "boards", "export": "export", "nas": "nas", "quant": "quant
 
 CORE = {
     "cache", "cases", "cycles", "errors", "evaluate", "files", "graph", "importers", "interpreter",
-    "kernels", "memory", "numerics", "ops", "passes", "units",
+    "kernels", "memory", "nibbles", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
     "__main__", "api", "bench", "cli", "diff", "emulation", "jobs", "measure", "measurement",
