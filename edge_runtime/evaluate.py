@@ -69,9 +69,7 @@ def _repeated(tensor: Tensor, count: int) -> Tensor:
     return replace(tensor, shape=(count * tensor.shape[0], *tensor.shape[1:]))
 
 
-def evaluate_node(
-    graph: Graph, node: Node, values: Mapping[str, Array]
-) -> tuple[Array, ...]:
+def evaluate_node(graph: Graph, node: Node, values: Mapping[str, Array]) -> tuple[Array, ...]:
     """What `node`, which has no state, makes of many samples: (samples, *shape) for each output.
 
     `values` has for each activation that it reads (samples, *its shape), of the stored type.

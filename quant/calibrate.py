@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +12,10 @@ from edge_runtime.evaluate import evaluate_node, matched
 from edge_runtime.graph import Array, DType, Graph, Node
 from edge_runtime.quant.precision import Forms
 from edge_runtime.quant.ranges import Histogram, Observer, Range, Ranges
+from edge_runtime.quant.samples import chunks, noise, spread, values_of
 from edge_runtime.quant.scaling import own_tensors
 
 PERCENT = 99.99
-AT_ONCE = 32
-"""Samples of which all activations are held at a time."""
 PROBES = 32
 """Samples on which the errors of candidate ranges are measured."""
 
@@ -93,9 +92,7 @@ def _named(
     return observer
 
 
-def _extremes(
-    graph: Graph, arrays: Mapping[str, Array], own: Sequence[str]
-) -> dict[str, Range]:
+def _extremes(graph: Graph, arrays: Mapping[str, Array], own: Sequence[str]) -> dict[str, Range]:
     """Smallest to largest value of each tensor of `own` over all samples."""
     found: dict[str, Range] = {}
     for values in chunks(graph, arrays):
@@ -142,33 +139,6 @@ def _candidate(histogram: Histogram, widest: Range, observer: Observer, percent:
     return replace(found, seen=widest.seen)
 
 
-def spread(arrays: Mapping[str, Array], most: int) -> dict[str, Array]:
-    """At most `most` samples, evenly from first to last."""
-    count = len(next(iter(arrays.values())))
-    chosen = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
-    return {name: array[chosen] for name, array in arrays.items()}
-
-
-def chunks(graph: Graph, arrays: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
-    """Each activation for some of the samples, then for the next: (samples, *shape), by name."""
-    for start in range(0, len(next(iter(arrays.values()))), AT_ONCE):
-        values = {name: array[start : start + AT_ONCE] for name, array in arrays.items()}
-        with np.errstate(over="ignore", invalid="ignore"):
-            for node in graph.nodes:
-                made = evaluate_node(graph, node, values)
-                values.update(zip(node.outputs, made, strict=True))
-        yield values
-
-
-def values_of(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Each activation for each sample: (samples, *shape), by name."""
-    parts: dict[str, list[Array]] = {}
-    for values in chunks(graph, arrays):
-        for name, array in values.items():
-            parts.setdefault(name, []).append(array)
-    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
-
-
 class _Probe:
     """All activations for a few samples, and what becomes of them when one is quantized."""
 
@@ -190,15 +160,3 @@ class _Probe:
     def _at(self, node: Node, name: str, held: Array) -> float:
         made = evaluate_node(self._graph, node, {**self._values, name: held})
         return noise(self._values[node.output], made[0])
-
-
-def noise(exact: Array, held: Array) -> float:
-    """Squared error over squared signal; 0 where both are nothing.
-
-    What a maximum pool's input is padded with is minus infinity, and no signal.
-    """
-    finite = np.isfinite(exact).ravel()
-    values = exact.ravel()[finite].astype(np.float64)
-    signal = np.sum(np.square(values))
-    error = np.sum(np.square(values - held.ravel()[finite]))
-    return float(error / signal) if signal else float(error > 0)

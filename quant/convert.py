@@ -128,7 +128,9 @@ class _Conversion:
         outputs = [self._typed(name, dtype) for name in node.outputs]
         op = node.op
         if dtype.is_float:
-            inputs = [self._as_read(node, tensor, dtype) for tensor in self.source.node_inputs(node)]
+            inputs = [
+                self._as_read(node, tensor, dtype) for tensor in self.source.node_inputs(node)
+            ]
         elif isinstance(op, Linear):
             inputs = self._linear(node, op)
         else:

@@ -98,9 +98,7 @@ def _inputs(graph: Graph, node: Node, precision: Precision) -> Iterator[list[Ten
         yield [_stored(tensor, precision.activations) for tensor in given]
         return
     image, weights, *bias = given
-    channels = (
-        len_of(weights.shape, node.op.weight_axis) if weights.data is not None else 1
-    )
+    channels = len_of(weights.shape, node.op.weight_axis) if weights.data is not None else 1
     grid = Quantization((1 / 128,) * channels, (0,) * channels, node.op.weight_axis)
     narrow = [_stored(image, precision.activations), _stored(weights, precision.weights, grid)]
     for dtype in BIAS_TYPES if bias else BIAS_TYPES[:1]:

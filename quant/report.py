@@ -12,8 +12,8 @@ import numpy.typing as npt
 from edge_runtime.errors import DataError
 from edge_runtime.evaluate import predict, real, stored
 from edge_runtime.graph import Array, Graph
-from edge_runtime.quant.calibrate import noise, spread, values_of
 from edge_runtime.quant.ranges import Ranges
+from edge_runtime.quant.samples import noise, spread, values_of
 from edge_runtime.quant.scaling import own_tensors
 
 MEASURED = 256

@@ -43,9 +43,7 @@ def origins(graph: Graph, forms: Forms) -> dict[str, Origin]:
     if nothing else reads them; a range that holds all operands is wider than need be for other
     readers, and those operands are requantized instead.
     """
-    found = {
-        name: Origin(own=name) for name in graph.inputs if graph.tensors[name].dtype.is_float
-    }
+    found = {name: Origin(own=name) for name in graph.inputs if graph.tensors[name].dtype.is_float}
     for node in graph.nodes:
         for tensor in graph.node_outputs(node):
             if tensor.dtype.is_float:
