@@ -22,7 +22,7 @@ from edge_runtime.graph import Array, DType, Graph, Kind, Node, Quantization, Sc
 from edge_runtime.graph.names import UniqueNames
 from edge_runtime.graph.verify import verify
 from edge_runtime.ops import Dequantize, Linear, Pad, Quantize
-from edge_runtime.quant.precision import Forms, Precision, bias_type
+from edge_runtime.quant.precision import Forms, Precision, bias_type, has_weights
 from edge_runtime.quant.ranges import Ranges
 from edge_runtime.quant.scaling import Origin, origins, own_tensors, range_of
 from edge_runtime.quant.weights import bounds, grid, least_scales, rows_of, scales_of
@@ -51,7 +51,8 @@ def quantize_graph(
     missing = [name for name in own_tensors(graph, kept) if name not in ranges]
     if missing:
         raise DataError(f"there are no ranges for {', '.join(missing)}")
-    return verify(_Conversion(graph, ranges, kept, interface).graph())
+    converted = verify(_Conversion(graph, ranges, kept).graph())
+    return converted if interface is DType.INT8 else with_float_interface(converted)
 
 
 def check_float(graph: Graph) -> None:
@@ -81,11 +82,10 @@ class _Conversion:
     need it. `_made` is the former, `_versions` has all of them.
     """
 
-    def __init__(self, graph: Graph, ranges: Ranges, forms: Forms, interface: DType) -> None:
+    def __init__(self, graph: Graph, ranges: Ranges, forms: Forms) -> None:
         self.source = graph
         self.ranges = ranges
         self.forms = forms
-        self.interface = interface
         self.origins: Mapping[str, Origin] = origins(graph, forms)
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
@@ -99,7 +99,7 @@ class _Conversion:
         """The integer graph, its tensors in the float graph's order."""
         source = self.source
         for name in source.inputs:
-            self._keep(name, self._typed(name, self.interface))
+            self._keep(name, self._typed(name, DType.INT8))
         for node in source.nodes:
             self._convert(node)
         for name in source.outputs:
@@ -131,7 +131,7 @@ class _Conversion:
             inputs = [
                 self._as_read(node, tensor, dtype) for tensor in self.source.node_inputs(node)
             ]
-        elif isinstance(op, Linear):
+        elif isinstance(op, Linear) and has_weights(self.source, node):
             inputs = self._linear(node, op)
         else:
             inputs = self._operands(node, dtype, outputs[0])
@@ -148,20 +148,22 @@ class _Conversion:
 
     def _place(self, name: str, tensor: Tensor) -> Tensor:
         """`tensor`, under another name where the graph's output of its name has another type."""
-        wanted = self._typed(name, self.interface)
+        wanted = self._typed(name, DType.INT8)
         if name not in self.source.outputs or _alike(tensor, wanted):
             return tensor
         return replace(tensor, name=self._unique(f"{name}/{tensor.dtype.value}"))
 
     def _output(self, name: str) -> None:
         if name not in self.tensors:
-            self._change(self._made[name], self._typed(name, self.interface))
+            self._change(self._made[name], self._typed(name, DType.INT8))
 
     def _as_read(
         self, node: Node, tensor: Tensor, dtype: DType, quantization: Quantization | None = None
     ) -> Tensor:
-        """`tensor` of the float graph as `node` reads it: of `dtype`, by this quantization or its
-        own; made out of what there is of it."""
+        """`tensor` of the float graph as `node` reads it: of `dtype`, made of what there is of it.
+
+        Without a `quantization` it has its own.
+        """
         if tensor.data is not None:
             if dtype.is_float or not tensor.dtype.is_float:
                 return self._constant(node, tensor)
@@ -201,7 +203,7 @@ class _Conversion:
         precision = self.forms.precisions[node.name]
         given, weights, *bias = self.source.node_inputs(node)
         image = self._as_read(node, given, precision.activations)
-        rows = rows_of(op, weights.values)
+        rows = rows_of(op, weights.values).astype(np.float64)
         source = image.quant.scale
         least = least_scales(bias[0].values if bias else None, source, len(rows))
         scales = scales_of(rows, precision.weights, least)
@@ -237,6 +239,30 @@ def integer_bias(
     values = bias.reshape(-1).astype(np.float64) / (source * np.asarray(scales))
     whole = np.clip(np.rint(values), *DType.INT32.range).astype(dtype.numpy)
     return whole, Quantization(products, (0,) * len(products), 0)
+
+
+def with_float_interface(graph: Graph) -> Graph:
+    """`graph` with a quantize node behind each input and a dequantize node before each output."""
+    ports = [name for name in (*graph.inputs, *graph.outputs) if graph.tensors[name].quantization]
+    unique = UniqueNames((*graph.tensors, *(node.name for node in graph.nodes)))
+    inner = {name: unique(f"{name}/{graph.tensors[name].dtype.value}") for name in ports}
+    tensors = [replace(t, name=inner.get(t.name, t.name)) for t in graph.tensors.values()]
+    tensors += [Tensor(name, graph.tensors[name].shape, DType.FLOAT32) for name in inner]
+    nodes = [
+        Node(unique(f"{n}/quantize"), Quantize(), (n,), inner[n])
+        for n in graph.inputs
+        if n in inner
+    ]
+    for node in graph.nodes:
+        outputs = [inner.get(name, name) for name in node.outputs]
+        read = tuple(inner.get(name, name) for name in node.inputs)
+        nodes.append(replace(node, inputs=read, output=outputs[0], also=tuple(outputs[1:])))
+    nodes += [
+        Node(unique(f"{n}/dequantize"), Dequantize(), (inner[n],), n)
+        for n in graph.outputs
+        if n in inner
+    ]
+    return verify(Graph.build(graph.name, tensors, nodes, graph.inputs, graph.outputs))
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

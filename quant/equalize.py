@@ -17,7 +17,7 @@ import numpy as np
 from edge_runtime.evaluate import predict
 from edge_runtime.graph import Activation, Array, Graph, Node, Tensor
 from edge_runtime.graph.verify import verify
-from edge_runtime.ops import Conv2D, DepthwiseConv2D, Linear
+from edge_runtime.ops import DepthwiseConv2D, Linear
 from edge_runtime.quant.columns import is_known
 from edge_runtime.quant.convert import quantize_graph
 from edge_runtime.quant.precision import Forms

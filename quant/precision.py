@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_runtime.graph import Array, DType, Graph, Kind, Node, Quantization, Scaling, Tensor
-from edge_runtime.ops import Linear
+from edge_runtime.ops import Linear, Quantize
 
 
 class Precision(enum.Enum):
@@ -64,8 +64,11 @@ class Forms:
 
 def refused(graph: Graph, node: Node, precision: Precision) -> str | None:
     """Why `node` of a float graph has no form of this precision; None where it has one."""
-    if precision is Precision.W4 and not isinstance(node.op, Linear):
+    if precision is Precision.W4 and not has_weights(graph, node):
         return f"{node.op.NAME} has no weights"
+    unreachable = _unreachable(precision.activations)
+    if unreachable:
+        return "; ".join(unreachable)
     try:
         outputs = _outputs(graph, node, precision.activations)
     except ValueError as error:
@@ -76,6 +79,12 @@ def refused(graph: Graph, node: Node, precision: Precision) -> str | None:
         if not reasons:
             return None
     return "; ".join(reasons)
+
+
+def _unreachable(dtype: DType) -> list[str]:
+    """Why int8 cannot be turned into activations of this type."""
+    narrow, wide = (Tensor("", (1,), each, quantization=_PLAIN) for each in (DType.INT8, dtype))
+    return Quantize().problems([narrow], wide)
 
 
 _PLAIN = Quantization.per_tensor(1 / 128)
@@ -91,31 +100,31 @@ def _outputs(graph: Graph, node: Node, dtype: DType) -> list[Tensor]:
     ]
 
 
+def has_weights(graph: Graph, node: Node) -> bool:
+    """Whether `node` is a layer with constant weights."""
+    return isinstance(node.op, Linear) and graph.node_inputs(node)[1].data is not None
+
+
 def _inputs(graph: Graph, node: Node, precision: Precision) -> Iterator[list[Tensor]]:
     """The inputs as they would be: a bias of a layer with weights may be of several types."""
     given = graph.node_inputs(node)
-    if not isinstance(node.op, Linear):
+    if not isinstance(node.op, Linear) or not has_weights(graph, node):
         yield [_stored(tensor, precision.activations) for tensor in given]
         return
     image, weights, *bias = given
-    channels = len_of(weights.shape, node.op.weight_axis) if weights.data is not None else 1
-    grid = Quantization((1 / 128,) * channels, (0,) * channels, node.op.weight_axis)
+    axis = node.op.weight_axis
+    channels = weights.shape[axis] if axis < len(weights.shape) else 1
+    grid = Quantization((1 / 128,) * channels, (0,) * channels, axis)
     narrow = [_stored(image, precision.activations), _stored(weights, precision.weights, grid)]
-    for dtype in BIAS_TYPES if bias else BIAS_TYPES[:1]:
-        yield [*narrow, *(_stored(tensor, dtype, grid_of_bias(grid)) for tensor in bias)]
+    for dtype in BIAS_TYPES[precision.activations]:
+        yield [*narrow, *(_stored(tensor, dtype, replace(grid, axis=0)) for tensor in bias)]
 
 
-BIAS_TYPES = (DType.INT32, DType.INT64)
-
-
-def len_of(shape: Sequence[int], axis: int) -> int:
-    """The length along `axis`, 1 where there is no such axis."""
-    return shape[axis] if axis < len(shape) else 1
-
-
-def grid_of_bias(grid: Quantization) -> Quantization:
-    """Scales of channels, along a bias's only axis."""
-    return replace(grid, axis=0)
+BIAS_TYPES = {
+    DType.INT8: (DType.INT32,),
+    DType.INT16: (DType.INT64, DType.INT32),
+}
+"""What a bias may be stored in, the better first: sums of int16 outgrow 32 bits."""
 
 
 def _stored(tensor: Tensor, dtype: DType, quantization: Quantization = _PLAIN) -> Tensor:
@@ -130,7 +139,8 @@ def _stored(tensor: Tensor, dtype: DType, quantization: Quantization = _PLAIN) -
 def bias_type(graph: Graph, node: Node, precision: Precision) -> DType:
     """The type that the bias of `node`, which has this form, is stored in."""
     outputs = _outputs(graph, node, precision.activations)
-    for dtype, inputs in zip(BIAS_TYPES, _inputs(graph, node, precision), strict=False):
+    types = BIAS_TYPES[precision.activations]
+    for dtype, inputs in zip(types, _inputs(graph, node, precision), strict=True):
         if not node.op.node_problems(inputs, outputs):
             return dtype
-    return DType.INT32
+    return types[0]

@@ -19,6 +19,7 @@ from edge_runtime.ops import Linear
 from edge_runtime.quant.columns import columns, groups_of, is_known
 from edge_runtime.quant.convert import integer_bias
 from edge_runtime.quant.gptq import error, hessian, round_rows
+from edge_runtime.quant.precision import has_weights
 from edge_runtime.quant.samples import Samples, noise
 from edge_runtime.quant.weights import Floats, from_rows, grid, least_scales, rows_of
 
@@ -108,7 +109,7 @@ class _Walk:
         source = self._floats.get(node.name)
         if source is None or not isinstance(node.op, Linear):
             return None
-        if self.tensors[node.output].dtype.is_float:
+        if self.tensors[node.output].dtype.is_float or not has_weights(self.source, source):
             return None
         return _Layer(node, node.op, source)
 
