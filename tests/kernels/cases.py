@@ -9,6 +9,7 @@ import numpy as np
 from harness import Call
 from linear_cases import LINEAR_CASES
 from move_sites import bilinear_cases, move_cases
+from narrow_cases import narrowed
 from sites import (
     HOSTILE_NUMBERS,
     Case,
@@ -164,6 +165,7 @@ CASES = [
     *conv_cases(),
     *depthwise_cases(),
     *linear_cases(),
+    *narrowed((*conv_cases(), *depthwise_cases(), *linear_cases())),
     *pool_cases(),
     *add_cases(),
     *mean_cases(),
