@@ -21,6 +21,7 @@ for no more than they.
 from edge_runtime.cases import load_arrays
 from edge_runtime.quant.calibrate import calibrate
 from edge_runtime.quant.convert import quantize_graph
+from edge_runtime.quant.data import labelled_of, samples_of
 from edge_runtime.quant.mix import LayerChoice, Recipe
 from edge_runtime.quant.post_training import (
     Labelled,
@@ -60,8 +61,10 @@ __all__ = [
     "calibrate",
     "float_nodes",
     "is_quantized",
+    "labelled_of",
     "load_arrays",
     "quantize",
     "quantize_graph",
+    "samples_of",
     "score",
 ]
