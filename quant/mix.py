@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from edge_runtime.errors import BudgetError
 from edge_runtime.evaluate import stored
-from edge_runtime.graph import Graph, Node
+from edge_runtime.graph import Graph, Node, Op
+from edge_runtime.ops import DepthwiseConv2D
 from edge_runtime.quant.build import Built, Calibration, build, layer_bytes
 from edge_runtime.quant.convert import quantize_graph
 from edge_runtime.quant.precision import Forms, Precision, has_weights, refused
@@ -98,6 +99,9 @@ class _Work:
     def _layers(self) -> list[Node]:
         return [node for node in self.graph.nodes if has_weights(self.graph, node)]
 
+    def _names(self, kind: type[Op]) -> list[str]:
+        return [node.name for node in self.graph.nodes if isinstance(node.op, kind)]
+
     def _rebuild(self) -> None:
         if self._wanted:
             self.built = build(self.given, Forms.of(self.graph, self._wanted))
@@ -150,8 +154,11 @@ class _Work:
         return wide - narrow
 
     def narrow_all(self) -> None:
-        """int4 for all layers, but for those of most noise a byte."""
+        """int4 for all layers but depthwise ones, and those of most noise a byte."""
         able = self._candidates(Precision.W4, self._layers())
+        for name in self._names(DepthwiseConv2D):
+            self._reasons[name] = "kept at int8: few weights, and 4 bits cost such layers most"
+        able = [name for name in able if name not in self._reasons]
         total = sum(self._saved(name) for name in able)
         fair = sum(max(0.0, self._added(name)) for name in able) / max(1, total)
         spared = 0

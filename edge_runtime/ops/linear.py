@@ -46,7 +46,8 @@ class Linear(Op):
     input and weights: float32 and float32, float16, or int8, whose weights are multiplied by their
     scales; int8 and int8 or int4; int16 and int8. An integer bias is in units of input scale times
     weight scale. Sums of int16 have 64 bits and are scaled by `multiply_wide`, unless the bias is
-    int32. All channels of int8 weights have the same zero point, 0 where the input is int16 or float32.
+    int32. All channels of int8 weights have the same zero point, 0 where the input is int16 or
+    float32.
     """
 
     activation: Activation = Activation.NONE

@@ -112,18 +112,8 @@ ER_NEVER_INLINE void multiply_2x1(const block *b, int8_t *to)
     }
 }
 
-/* All pairs of channels by four lanes, in C: for channels that er_scale_quickly does not serve. */
-ER_NEVER_INLINE void multiply_2x4(const block *b, int8_t *to)
-{
-    const int8_t *weights = b->p->weights;
-    for (int32_t channel = 0; channel + 1 < b->p->window.out_c; channel += 2) {
-        multiply_2(b, weights, channel, 0, LANES, to);
-        weights += words_bytes(b->pairs);
-    }
-}
-
 #if defined(__arm__)
-/* The same for the others. Eight sums, two pointers and four temporaries are all the registers
+/* The same by four lanes. Eight sums, two pointers and four temporaries are all the registers
  * there are, and no compiler tried keeps them there: from intrinsics, a multiplication takes 1.3
  * instructions instead of 0.86. So this loop, three quarters of the work of most models, is
  * assembly. It knows the offsets of these fields. */
@@ -226,7 +216,22 @@ static void clamp(const block *b, int8_t *to)
     }
 }
 
-/* All pairs of channels by three or four lanes. */
+/* How many pairs of channels from `channel` on er_scale_quickly serves. */
+static int32_t quick_pairs(const block *b, int32_t channel)
+{
+    const int32_t pairs = (b->p->window.out_c - channel) / 2;
+    if (b->quick) {
+        return pairs;
+    }
+    for (int32_t i = 0; i < pairs; i++) {
+        if (!er_all_are_quick(b->p->shift + channel + 2 * i, 2)) {
+            return i;
+        }
+    }
+    return pairs;
+}
+
+/* All pairs of channels by three or four lanes; in C those that er_scale_quickly does not serve. */
 ER_NEVER_INLINE void multiply_pairs(const block *b, int8_t *to)
 {
     const er_conv_s8 *p = b->p;
@@ -235,27 +240,36 @@ ER_NEVER_INLINE void multiply_pairs(const block *b, int8_t *to)
                      .columns = b->columns,
                      .end_of_fours = b->columns + b->pairs / 4 * 4 * LANES,
                      .end = b->columns + b->pairs * LANES,
-                     .bias = p->bias,
-                     .mantissa = p->mantissa,
-                     .shift = p->shift,
-                     .channel_pairs = step / 2,
                      .twice_zero_and_one = b->range.twice_zero_and_one,
-                     .to = to,
                      .step = step,
                      .last = b->lanes == LANES ? 3 * step : 0};
-    if (!b->quick || step < 2) {
-        multiply_2x4(b, to);
-    } else {
-        multiply_quickly(&job);
-        if (er_is_partial(b->range)) {
-            clamp(b, to);
+    for (int32_t channel = 0, pairs; channel + 1 < step; channel += 2 * pairs) {
+        pairs = quick_pairs(b, channel);
+        if (pairs > 0) {
+            job.bias = p->bias + channel;
+            job.mantissa = p->mantissa + channel;
+            job.shift = p->shift + channel;
+            job.to = to + channel;
+            job.channel_pairs = pairs;
+            multiply_quickly(&job);
+        } else {
+            pairs = 1;
+            multiply_2(b, job.weights, channel, 0, LANES, to);
+            job.weights += words_bytes(b->pairs);
         }
+    }
+    if (er_is_partial(b->range)) {
+        clamp(b, to);
     }
 }
 #else
 ER_NEVER_INLINE void multiply_pairs(const block *b, int8_t *to)
 {
-    multiply_2x4(b, to);
+    const int8_t *weights = b->p->weights;
+    for (int32_t channel = 0; channel + 1 < b->p->window.out_c; channel += 2) {
+        multiply_2(b, weights, channel, 0, LANES, to);
+        weights += words_bytes(b->pairs);
+    }
 }
 #endif
 
