@@ -16,7 +16,7 @@ CORE = {
     "kernels", "memory", "nibbles", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
-    "__main__", "api", "bench", "cli", "diff", "emulation", "jobs", "measure", "measurement",
+    "__main__", "accuracy", "api", "bench", "cli", "diff", "emulation", "jobs", "measure", "measurement",
     "progress", "quickstart", "report", "results", "summary", "tables",
 }  # fmt: skip
 

@@ -1,0 +1,390 @@
+"""What quantization costs on real data: writes docs/quantization.md.
+
+`make accuracy` runs it on the shared models and data, each model calibrated on other samples than
+it is scored on: about ten minutes on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime import api
+from edge_runtime.cases import Cases
+from edge_runtime.errors import ToolchainError
+from edge_runtime.evaluate import stored
+from edge_runtime.files import write_file
+from edge_runtime.graph import Array, Graph
+from edge_runtime.importers import load_model
+from edge_runtime.ops import DepthwiseConv2D
+from edge_runtime.quant import (
+    Forms,
+    Observer,
+    Precision,
+    Quantized,
+    Recipe,
+    Score,
+    calibrate,
+    quantize,
+    quantize_graph,
+    score,
+)
+from edge_runtime.quant.build import Calibration, flash_bytes
+from edge_runtime.quant.refine import refine
+
+SHARED = Path(os.environ.get("EDGE_RUNTIME_SHARED", "../shared"))
+BOARD = "nucleo_l4r5zi"
+CALIBRATION = 512
+"""Training images of CIFAR-10."""
+SPEECH_CALIBRATION = 200
+SPEECH_SCALE, SPEECH_ZERO = np.float32(0.5847), 83
+"""The stored features are int8 for another network, whose input they were quantized for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A float model, samples to calibrate it on, and others to score it on."""
+
+    title: str
+    graph: Graph
+    calibration: Mapping[str, Array]
+    x: Mapping[str, Array]
+    labels: Array
+
+    def score(self, graph: Graph) -> Score:
+        """`graph` beside the float model."""
+        return score(self.graph, graph, self.x, self.labels)
+
+
+def images(folder: Path = SHARED, *, train: int = CALIBRATION, test: int = 5000) -> Subject:
+    """The float ResNet-8, calibrated on training images of CIFAR-10, scored on test images."""
+    graph = load_model(folder / "models/kaijiang_resnet8_cifar10.onnx")
+    with np.load(folder / "data/cifar10_jpeg_20k_5k.npz") as archive:
+        seen, unseen = _decoded(archive, "train", train), _decoded(archive, "test", test)
+        labels = archive["y_test"][:test]
+    (source,) = graph.inputs
+    return Subject("ResNet-8, CIFAR-10", graph, {source: seen}, {source: unseen}, labels)
+
+
+def _decoded(archive: Mapping[str, Array], split: str, count: int) -> Array:
+    """The first images of a split as the network takes them: 0 to 255, channels first."""
+    try:
+        from PIL import Image  # noqa: PLC0415 - which the rest of the package does without
+    except ImportError as error:
+        raise ToolchainError(
+            "Pillow, which decodes the images, is not installed", hint="pip install pillow"
+        ) from error
+    raw, ends = archive[f"jpg_{split}"], archive[f"off_{split}"]
+    pixels = [
+        np.asarray(Image.open(io.BytesIO(raw[ends[i] : ends[i + 1]].tobytes())))
+        for i in range(count)
+    ]
+    return np.array(pixels, np.float32).transpose(0, 3, 1, 2)
+
+
+def speech(folder: Path = SHARED, *, seed: int = 0) -> Subject:
+    """The float keyword spotter: calibrated on 200 features of the file, scored on the others."""
+    graph = load_model(folder / "models/alibaba_sinian_kws.onnx")
+    with np.load(folder / "data/speechcommands_kws01_test_mfcc_int8.npz") as archive:
+        features = (archive["x_test"].astype(np.float32) - SPEECH_ZERO) * SPEECH_SCALE
+        labels = archive["y_test"]
+    order = np.random.default_rng(seed).permutation(len(labels))
+    seen, unseen = order[:SPEECH_CALIBRATION], order[SPEECH_CALIBRATION:]
+    (source,) = graph.inputs
+    shaped = features[..., None]
+    return Subject(
+        "Keyword spotting, Speech Commands",
+        graph,
+        {source: shaped[seen]},
+        {source: shaped[unseen]},
+        labels[unseen],
+    )
+
+
+def roundings(subject: Subject) -> dict[str, Graph]:
+    """All weights in 4 bits: to the nearest, and by GPTQ, each without and with bias correction."""
+    graph = subject.graph
+    forms = Forms.of(graph, {node.name: Precision.W4 for node in graph.nodes})
+    given = Calibration.of(graph, subject.calibration)
+    ranges = calibrate(graph, subject.calibration, forms=forms)
+    nearest = quantize_graph(graph, ranges, forms=forms)
+
+    def refined(*, rounding: bool, correction: bool) -> Graph:
+        made = refine(
+            graph,
+            nearest,
+            given.samples,
+            given.exact,
+            rounding=rounding,
+            correction=correction,
+        )
+        return made.graph
+
+    return {
+        "nearest": nearest,
+        "nearest, biases corrected": refined(rounding=False, correction=True),
+        "GPTQ": refined(rounding=True, correction=False),
+        "GPTQ, biases corrected": refined(rounding=True, correction=True),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure everything and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/quantization.md"))
+    options = parser.parse_args(arguments)
+    subjects = [images(), speech()]
+    page = _PAGE.format(
+        board=BOARD,
+        recipes=_recipes(subjects),
+        observers=_observers(subjects),
+        roundings=_roundings(subjects),
+        depthwise=_depthwise(subjects[1]),
+        budgets=_budgets(subjects),
+        layers=_layers(subjects[0]),
+    )
+    write_file(options.out, page)
+    print(page)
+
+
+def _timed(subject: Subject, **options: object) -> tuple[Quantized, float]:
+    start = time.perf_counter()
+    made = quantize(subject.graph, subject.calibration, **options)  # type: ignore[arg-type]
+    return made, time.perf_counter() - start
+
+
+def _recipes(subjects: Sequence[Subject]) -> str:
+    rows = []
+    for subject in subjects:
+        constants = 4 * sum(
+            t.elements for t in subject.graph.tensors.values() if t.data is not None
+        )
+        exact = subject.score(subject.graph)
+        rows.append(
+            [subject.title, "float32", f"{constants:,}", f"{exact.float_percent:.2f}", *"––––"]
+        )
+        for recipe in (Recipe.INT8, Recipe.INT8X16, Recipe.W4A8):
+            made, seconds = _timed(subject, recipe=recipe)
+            found = subject.score(made.graph)
+            rows.append(
+                [
+                    subject.title,
+                    recipe.value + _extent(made),
+                    f"{made.report.flash_bytes:,}",
+                    f"{found.quantized_percent:.2f}",
+                    f"{found.drop:+.2f}",
+                    f"{100 * found.agreement:.2f}",
+                    _instructions(made.graph, subject),
+                    f"{seconds:.0f}",
+                ]
+            )
+    heading = "model|recipe|constants, B|score, %|drop, points|agreement, %|instructions|seconds"
+    return _table(heading, rows)
+
+
+def _extent(made: Quantized) -> str:
+    """How many layers a recipe changed."""
+    changed = [choice for choice in made.report.choices if choice.precision != "w8"]
+    return f", {len(changed)} nodes" if changed else ""
+
+
+def _instructions(graph: Graph, subject: Subject) -> str:
+    """Of one inference on the emulated board."""
+    tensor = graph.tensors[graph.inputs[0]]
+    first = stored(tensor, subject.x[graph.inputs[0]][:1]).reshape(1, *tensor.shape)
+    with tempfile.TemporaryDirectory() as folder:
+        exported = api.export(graph, BOARD, Path(folder) / "firmware")
+        cases = Cases.of([tensor], {"in0": first}, streaming=False)
+        result = api.emulate(exported.folder, cases, graph=graph)
+    assert result.exact == result.compared
+    layers = result.measurement.layers
+    return f"{sum(layer.instructions or 0 for layer in layers):,}"
+
+
+def _observers(subjects: Sequence[Subject]) -> str:
+    rows = []
+    for observer in (*Observer, None):
+        cells = ["best for each tensor" if observer is None else observer.value]
+        for subject in subjects:
+            ranges = calibrate(subject.graph, subject.calibration, observer=observer)
+            found = subject.score(quantize_graph(subject.graph, ranges))
+            cells += [f"{found.drop:+.2f}", f"{100 * found.agreement:.2f}"]
+        rows.append(cells)
+    names = "|".join(f"{s.title}: drop, points|agreement, %" for s in subjects)
+    return _table(f"observer|{names}", rows)
+
+
+def _roundings(subjects: Sequence[Subject]) -> str:
+    made = [roundings(subject) for subject in subjects]
+    rows = []
+    for name in made[0]:
+        cells = [name]
+        for subject, graphs in zip(subjects, made, strict=True):
+            found = subject.score(graphs[name])
+            cells += [f"{found.drop:+.2f}", f"{100 * found.agreement:.2f}"]
+        rows.append(cells)
+    names = "|".join(f"{s.title}: drop, points|agreement, %" for s in subjects)
+    return _table(f"rounding|{names}", rows)
+
+
+def _depthwise(subject: Subject) -> str:
+    """4-bit weights in all layers, and in all but the depthwise ones."""
+    given = Calibration.of(subject.graph, subject.calibration)
+    rows = []
+    for name, spared in (("all layers", ()), ("all but depthwise layers", DepthwiseConv2D)):
+        wanted = {
+            node.name: Precision.W4
+            for node in subject.graph.nodes
+            if not isinstance(node.op, spared)
+        }
+        forms = Forms.of(subject.graph, wanted)
+        ranges = calibrate(subject.graph, subject.calibration, forms=forms)
+        made = quantize_graph(subject.graph, ranges, forms=forms)
+        made = refine(subject.graph, made, given.samples, given.exact).graph
+        found = subject.score(made)
+        rows.append(
+            [
+                name,
+                f"{flash_bytes(made):,}",
+                f"{-10 * np.log10(given.noise(made)):.1f}",
+                f"{found.drop:+.2f}",
+                f"{100 * found.agreement:.2f}",
+                _instructions(made, subject),
+            ]
+        )
+    return _table(
+        "4-bit weights in|constants, B|SQNR, dB|drop, points|agreement, %|instructions", rows
+    )
+
+
+def _budgets(subjects: Sequence[Subject]) -> str:
+    rows = []
+    for subject in subjects:
+        whole = quantize(subject.graph, subject.calibration).report.flash_bytes or 0
+        for share in (0.9, 0.75, 0.6):
+            made, _ = _timed(subject, recipe=Recipe.AUTO, flash=round(whole * share))
+            found = subject.score(made.graph)
+            narrow = [c for c in made.report.choices if c.precision == "w4"]
+            rows.append(
+                [
+                    subject.title,
+                    f"{round(whole * share):,}",
+                    f"{made.report.flash_bytes:,}",
+                    f"{len(narrow)} of {len(made.report.choices)}",
+                    f"{found.drop:+.2f}",
+                    f"{100 * found.agreement:.2f}",
+                ]
+            )
+    return _table("model|budget, B|constants, B|int4 layers|drop, points|agreement, %", rows)
+
+
+def _layers(subject: Subject) -> str:
+    made = quantize(subject.graph, subject.calibration, recipe=Recipe.W4A8)
+    rows = [
+        [
+            str(index),
+            choice.op,
+            f"{choice.weight_bytes:,}",
+            choice.precision,
+            "–" if choice.noise is None else f"{choice.noise:.2f}",
+            choice.reason,
+        ]
+        for index, choice in enumerate(made.report.choices)
+    ]
+    return _table("layer|operation|weights, B|precision|noise of it alone in int4|why", rows)
+
+
+def _table(heading: str, rows: Sequence[Sequence[str]]) -> str:
+    columns = heading.split("|")
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+_PAGE = """\
+# Quantization
+
+Tables made by `make accuracy`; run it to make this page again.
+
+## What is done
+
+`edge-runtime quantize` turns a float model into an integer one by TFLite's scheme: weights
+symmetric with a scale for each output channel, activations with one scale, biases in units of input
+scale times weight scale. Which operations can be integers, and whose scale each result has, is
+asked of the operations; those without integer form stay float32 and are named in the report.
+
+1. *Observers.* A range for each tensor by its extremes, by percentiles (99.99), by the least mean
+   squared error, and by the least Kullback-Leibler divergence (Migacz, 2017). Each is tried on some
+   samples, and the one is taken with which what reads the tensor comes out best.
+2. *Cross-layer equalisation* (Nagel et al., 2019), pair by pair where the pair has less noise.
+3. *GPTQ* for int4 weights (Frantar et al., 2022): rounding by the layer's Hessian, damped by 1 %,
+   for several sizes of the grid.
+4. *Bias correction* by the mean error that is measured at each layer.
+
+Every fourth calibration sample is held out; 2 to 4 are kept where they help on those. Nothing is
+chosen by the samples that are scored.
+
+`--recipe w4a8` measures each layer with int4 weights alone, and leaves at int8 those that make more
+than twice the noise that the bytes they save would allow, up to a tenth of all weights, and
+depthwise layers. `int8x16` measures each node with int16 activations alone, and gives them to those
+that take 5 % of the noise away. `auto` gives int4 weights to layers in order of noise for each byte
+saved until the budget of `--flash` (weights, biases, multipliers) is met, then, while the drop on
+held-out samples exceeds `--max-drop`, int16 activations to the most sensitive node.
+
+int4 weights are computed with as they are in TFLite: an int8 layer whose weights have values from
+-8 to 7 (docs/operations.md). Files and firmware hold two a byte.
+
+## Recipes
+
+ResNet-8: calibrated on 512 training images of CIFAR-10, scored on 5,000 test images (JPEG, which
+costs the network about ten points). Keyword spotting: calibrated on 200 of the 1,000 features of
+the file, scored on the other 800. Constants: weights, biases and multipliers in flash. Instructions:
+of one inference of the emulated image on {board}, whose outputs equal the reference's. Seconds: of
+`quantize` on the machine that made this page, for scale only.
+
+{recipes}
+
+## Observers
+
+int8, no equalisation, no correction.
+
+{observers}
+
+## Rounding to 4 bits
+
+All weights in int4, those of the first, last and depthwise layers too; "nearest" with the scale of
+least squared error for each channel.
+
+{roundings}
+
+## Depthwise layers in 4 bits
+
+The keyword spotter. What depthwise layers save in flash is little, and they cost most; channels
+whose factor grows above 1/4 leave the fast path of the DSP kernels besides. So `w4a8` leaves them
+alone, and `auto` takes them last.
+
+{depthwise}
+
+## Budgets
+
+`--recipe auto`, the budgets being 90, 75 and 60 % of what int8 takes.
+
+{budgets}
+
+## Layers
+
+`w4a8` on the ResNet-8. Noise: of the network with this layer alone in int4, over that of int8.
+
+{layers}
+"""
+
+
+if __name__ == "__main__":
+    main()
