@@ -54,11 +54,15 @@ class Calibration:
             found.append(maker.inputs[0] if softmax and maker is not None else name)
         return tuple(found)
 
-    def noise(self, quantized: Graph) -> float:
-        """Noise over signal of an integer graph, on samples that it was not fitted to."""
-        made = outputs_of(quantized, self.samples.held, self.judged)
-        held = slice(self.samples.count, None)
-        return float(np.mean([noise(self.exact[name][held], made[name]) for name in self.judged]))
+    def noise(self, quantized: Graph, most: int | None = None) -> float:
+        """Noise over signal of an integer graph, on (at most) so many samples held out."""
+        held = {name: array[:most] for name, array in self.samples.held.items()}
+        made = outputs_of(quantized, held, self.judged)
+        first = self.samples.count
+        ratios = [
+            noise(self.exact[name][first:][: len(made[name])], made[name]) for name in self.judged
+        ]
+        return float(np.mean(ratios))
 
     def agreement(self, quantized: Graph) -> float | None:
         """The share of held-out samples whose largest output is the same one as in float."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from edge_runtime.errors import BudgetError
@@ -22,6 +22,10 @@ UNFAIR = 2.0
 """It does so with layers of this many times as much noise as the bytes they save would allow."""
 SENSITIVE = 0.05
 """A node is sensitive if 16 bits for it alone take this share of the network's noise away."""
+
+
+PROBED = 64
+"""Held-out samples that single changes are judged by."""
 
 
 class Recipe(enum.Enum):
@@ -92,6 +96,9 @@ class _Work:
         self.graph = given.graph
         self.base = build(given, Forms.of(self.graph))
         self.built = self.base
+        self.plain = self._converted({})
+        """Int8 as it is without refinement: what single changes are compared with."""
+        self.plain_noise = given.noise(self.plain, PROBED)
         self._wanted: dict[str, Precision] = {}
         self._noise: dict[tuple[str, Precision], float] = {}
         self._reasons: dict[str, str] = {}
@@ -119,25 +126,24 @@ class _Work:
             }
         return able
 
-    def _converted(self, name: str, precision: Precision) -> Graph:
-        forms = Forms.of(self.graph, {name: precision})
+    def _converted(self, wanted: Mapping[str, Precision]) -> Graph:
+        forms = Forms.of(self.graph, wanted)
         return quantize_graph(self.base.source, self.base.ranges, forms=forms)
 
     def _noise_with(self, name: str, precision: Precision) -> float:
-        return self.given.noise(self._converted(name, precision))
+        return self.given.noise(self._converted({name: precision}), PROBED)
 
     def _noise_of_int4(self, names: list[str]) -> dict[tuple[str, Precision], float]:
         if not names:
             return {}
         samples = self.given.samples
-        plain = quantize_graph(self.base.source, self.base.ranges, forms=self.base.forms)
-        inputs = {n: stored(plain.tensors[n], array) for n, array in samples.both.items()}
-        values = values_of(plain, inputs)
+        inputs = {n: stored(self.plain.tensors[n], array) for n, array in samples.both.items()}
+        values = values_of(self.plain, inputs)
         found = {}
         for name in names:
-            narrow = self._converted(name, Precision.W4)
+            narrow = self._converted({name: Precision.W4})
             narrow = round_layer(self.base.source, narrow, name, samples, values)
-            found[name, Precision.W4] = self.given.noise(narrow)
+            found[name, Precision.W4] = self.given.noise(narrow, PROBED)
         return found
 
     def _cost(self, name: str) -> float:
@@ -145,7 +151,7 @@ class _Work:
         return max(0.0, self._added(name)) / max(1, self._saved(name))
 
     def _added(self, name: str) -> float:
-        return self._noise[name, Precision.W4] - self.base.noise
+        return self._noise[name, Precision.W4] - self.plain_noise
 
     def _saved(self, name: str) -> int:
         wide, narrow = (
@@ -207,7 +213,7 @@ class _Work:
         """Nodes whose int8 activations make most of the noise, the worst first."""
         able = self._candidates(Precision.A16, self.graph.nodes)
         able = [name for name in able if name not in self._wanted]
-        whole = self.base.noise or 1.0
+        whole = self.plain_noise or 1.0
         gains = {name: 1 - self._noise[name, Precision.A16] / whole for name in able}
         worst = [name for name in able if gains[name] >= SENSITIVE]
         for name in worst:
@@ -250,6 +256,6 @@ class _Work:
             node.op.NAME,
             "float32" if precision is None else precision.value,
             4 * size if precision is None else size,
-            tried / self.base.noise if tried is not None and self.base.noise else None,
+            tried / self.plain_noise if tried is not None and self.plain_noise else None,
             self._reasons.get(node.name, self.built.forms.floats.get(node.name, "int8")),
         )

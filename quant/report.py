@@ -65,6 +65,16 @@ class Score:
     quantized_percent: float
     agreement: float
 
+    @staticmethod
+    def of(exact: Array, held: Array, labels: Array) -> Score:
+        """The score of both graphs' answers."""
+        return Score(
+            len(labels),
+            100 * float(np.mean(exact == labels)),
+            100 * float(np.mean(held == labels)),
+            float(np.mean(exact == held)),
+        )
+
     @property
     def drop(self) -> float:
         """Points lost; negative where the integer graph is right more often."""
@@ -180,7 +190,8 @@ def _largest(values: Array) -> npt.NDArray[np.intp]:
     return result
 
 
-def _answers(graph: Graph, x: Array | Mapping[str, Array], labels: Array) -> npt.NDArray[np.intp]:
+def answers(graph: Graph, x: Array | Mapping[str, Array], labels: Array) -> npt.NDArray[np.intp]:
+    """For each sample the index of the first output's largest value; see `accuracy`."""
     inputs = x if isinstance(x, Mapping) else {graph.inputs[0]: x}
     outputs = predict(graph, inputs)[graph.outputs[0]]
     if labels.shape != (len(outputs),) or labels.dtype.kind not in "iu":
@@ -197,15 +208,10 @@ def accuracy(graph: Graph, x: Array | Mapping[str, Array], labels: Array) -> flo
     the input's stored type. `labels` is (samples,), whole numbers from 0. DataError: arrays do not
     fit the graph or the labels.
     """
-    return float(np.mean(_answers(graph, x, labels) == labels))
+    return float(np.mean(answers(graph, x, labels) == labels))
 
 
 def score(graph: Graph, quantized: Graph, x: Array | Mapping[str, Array], labels: Array) -> Score:
     """How a float and an integer graph answer the same labelled samples; see `accuracy`."""
-    exact, held = (_answers(each, x, labels) for each in (graph, quantized))
-    return Score(
-        len(labels),
-        100 * float(np.mean(exact == labels)),
-        100 * float(np.mean(held == labels)),
-        float(np.mean(exact == held)),
-    )
+    exact, held = (answers(each, x, labels) for each in (graph, quantized))
+    return Score.of(exact, held, labels)
