@@ -12,8 +12,7 @@ def pack_nibbles(values: Array) -> npt.NDArray[np.uint8]:
     """Values from -8 to 7 in the order of memory; an odd last byte is filled with 0."""
     low_and_high = np.zeros(-(-values.size // 2) * 2, np.uint8)
     low_and_high[: values.size] = values.reshape(-1).view(np.uint8) & 0xF
-    packed: npt.NDArray[np.uint8] = low_and_high[::2] | low_and_high[1::2] << 4
-    return packed
+    return np.asarray(low_and_high[::2] | low_and_high[1::2] << 4, np.uint8)
 
 
 def unpack_nibbles(packed: Array, count: int) -> npt.NDArray[np.int8]:

@@ -212,7 +212,7 @@ class _Conversion:
         stored = np.clip(stored, *bounds(precision.weights))
         narrow = Tensor.constant(weights.name, stored, quantization, precision.weights)
         made = [self._constant(node, narrow)]
-        made += [self._bias(node, each, source, scales, precision) for each in bias]
+        made += [self._bias(node, each, source, scales.tolist(), precision) for each in bias]
         return [image, *made]
 
     def _bias(

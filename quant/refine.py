@@ -195,8 +195,8 @@ class _Walk:
         image, weights, bias = (self.tensors[name] for name in layer.node.inputs)
         exact = self.exact[layer.source.inputs[0]][: self.count].mean(0, dtype=np.float64)
         fed = self._fed(layer).mean(0, dtype=np.float64) * image.quant.scale
-        held = [weights.quant.dequantize(weights.values), _real_sums(bias)]
-        given = [self.source.tensors[name].values for name in layer.source.inputs[1:]]
+        held: list[Array] = [weights.quant.dequantize(weights.values), _real_sums(bias)]
+        given: list[Array] = [self.source.tensors[name].values for name in layer.source.inputs[1:]]
         difference = _sums(layer.op, exact, given) - _sums(layer.op, fed, held)
         return np.asarray(difference.reshape(-1, difference.shape[-1]).mean(0))
 
@@ -235,7 +235,7 @@ def _shifted(tensors: Mapping[str, Tensor], node: Node, values: Mapping[str, Arr
 
 def _real_sums(bias: Tensor) -> Floats:
     """The real values of an integer bias."""
-    return bias.values.reshape(-1).astype(np.float64) * np.asarray(bias.quant.scales)
+    return np.asarray(bias.values.reshape(-1) * np.asarray(bias.quant.scales, np.float64))
 
 
 def _sums(op: Linear, image: Array, constants: list[Array]) -> Array:
