@@ -11,7 +11,8 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -39,6 +40,7 @@ from edge_runtime.quant import (
     quantize_graph,
 )
 from edge_runtime.quant.build import Calibration, flash_bytes
+from edge_runtime.quant.calibrate import calibration_arrays
 from edge_runtime.quant.refine import refine
 from edge_runtime.quant.report import answers
 
@@ -86,7 +88,8 @@ def images(folder: Path = SHARED, *, train: int = CALIBRATION, test: int = 5000)
         seen, unseen = _decoded(archive, "train", train), _decoded(archive, "test", test)
         labels = archive["y_test"][:test]
     (source,) = graph.inputs
-    return Subject("ResNet-8, CIFAR-10", graph, {source: seen}, {source: unseen}, labels)
+    calibration = calibration_arrays(graph, {source: seen})
+    return Subject("ResNet-8", graph, calibration, {source: unseen}, labels)
 
 
 def _decoded(archive: Mapping[str, Array], split: str, count: int) -> Array:
@@ -116,9 +119,9 @@ def speech(folder: Path = SHARED, *, seed: int = 0) -> Subject:
     (source,) = graph.inputs
     shaped = features[..., None]
     return Subject(
-        "Keyword spotting, Speech Commands",
+        "keyword spotting",
         graph,
-        {source: shaped[seen]},
+        calibration_arrays(graph, {source: shaped[seen]}),
         {source: shaped[unseen]},
         labels[unseen],
     )
@@ -156,51 +159,74 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/quantization.md"))
     options = parser.parse_args(arguments)
-    subjects = [images(), speech()]
-    page = _PAGE.format(
-        board=BOARD,
-        recipes=_recipes(subjects),
-        observers=_observers(subjects),
-        roundings=_roundings(subjects),
-        depthwise=_depthwise(subjects[1]),
-        budgets=_budgets(subjects),
-        layers=_layers(subjects[0]),
-    )
+    with ProcessPoolExecutor(2) as pool:
+        measured = list(pool.map(_measured, (images, speech)))
+    tables = {
+        name: _table(heading, [row for rows in measured for row in rows.get(name, [])])
+        for name, heading in _HEADINGS.items()
+    }
+    page = _PAGE.format(board=BOARD, **tables)
     write_file(options.out, page)
     print(page)
 
 
-def _recipes(subjects: Sequence[Subject]) -> str:
-    rows = []
-    for subject in subjects:
-        constants = 4 * sum(
-            t.elements for t in subject.graph.tensors.values() if t.data is not None
-        )
-        exact = subject.score(subject.graph)
+Rows = list[list[str]]
+
+_HEADINGS = {
+    "recipes": "model|recipe|constants, B|score, %|drop, points|agreement, %|instructions|seconds",
+    "observers": "model|observer|drop, points|agreement, %",
+    "roundings": "model|rounding|drop, points|agreement, %",
+    "depthwise": "4-bit weights in|constants, B|SQNR, dB|drop, points|agreement, %|instructions",
+    "budgets": "model|budget, B|constants, B|int4 layers|drop, points|agreement, %",
+    "layers": "model|operation|weights, B|precision|noise of it alone in int4|why",
+}
+
+
+def _measured(load: Callable[[], Subject]) -> dict[str, Rows]:
+    """The rows of each table for one model."""
+    subject = load()
+    found = {
+        "recipes": _recipes(subject),
+        "observers": _observers(subject),
+        "roundings": [
+            [subject.title, name, *_cells(subject.score(graph))]
+            for name, graph in roundings(subject).items()
+        ],
+        "budgets": _budgets(subject),
+        "layers": _layers(subject),
+    }
+    if any(isinstance(node.op, DepthwiseConv2D) for node in subject.graph.nodes):
+        found["depthwise"] = _depthwise(subject)
+    return found
+
+
+def _cells(found: Score) -> list[str]:
+    return [f"{found.drop:+.2f}", f"{100 * found.agreement:.2f}"]
+
+
+def _recipes(subject: Subject) -> Rows:
+    constants = 4 * sum(t.elements for t in subject.graph.tensors.values() if t.data is not None)
+    exact = subject.score(subject.graph)
+    rows = [[subject.title, "float32", f"{constants:,}", f"{exact.float_percent:.2f}", *"––––"]]
+    for recipe in (Recipe.INT8, Recipe.INT8X16, Recipe.W4A8):
+        made, seconds = subject.quantized(recipe)
+        found = subject.score(made.graph)
         rows.append(
-            [subject.title, "float32", f"{constants:,}", f"{exact.float_percent:.2f}", *"––––"]
+            [
+                subject.title,
+                recipe.value + _extent(made),
+                f"{made.report.flash_bytes:,}",
+                f"{found.quantized_percent:.2f}",
+                *_cells(found),
+                _instructions(made.graph, subject),
+                f"{seconds:.0f}",
+            ]
         )
-        for recipe in (Recipe.INT8, Recipe.INT8X16, Recipe.W4A8):
-            made, seconds = subject.quantized(recipe)
-            found = subject.score(made.graph)
-            rows.append(
-                [
-                    subject.title,
-                    recipe.value + _extent(made),
-                    f"{made.report.flash_bytes:,}",
-                    f"{found.quantized_percent:.2f}",
-                    f"{found.drop:+.2f}",
-                    f"{100 * found.agreement:.2f}",
-                    _instructions(made.graph, subject),
-                    f"{seconds:.0f}",
-                ]
-            )
-    heading = "model|recipe|constants, B|score, %|drop, points|agreement, %|instructions|seconds"
-    return _table(heading, rows)
+    return rows
 
 
 def _extent(made: Quantized) -> str:
-    """How many layers a recipe changed."""
+    """How many nodes a recipe changed."""
     changed = [choice for choice in made.report.choices if choice.precision != "w8"]
     return f", {len(changed)} nodes" if changed else ""
 
@@ -218,33 +244,17 @@ def _instructions(graph: Graph, subject: Subject) -> str:
     return f"{sum(layer.instructions or 0 for layer in layers):,}"
 
 
-def _observers(subjects: Sequence[Subject]) -> str:
+def _observers(subject: Subject) -> Rows:
     rows = []
     for observer in (*Observer, None):
-        cells = ["best for each tensor" if observer is None else observer.value]
-        for subject in subjects:
-            ranges = calibrate(subject.graph, subject.calibration, observer=observer)
-            found = subject.score(quantize_graph(subject.graph, ranges))
-            cells += [f"{found.drop:+.2f}", f"{100 * found.agreement:.2f}"]
-        rows.append(cells)
-    names = "|".join(f"{s.title}: drop, points|agreement, %" for s in subjects)
-    return _table(f"observer|{names}", rows)
+        name = "best for each tensor" if observer is None else observer.value
+        ranges = calibrate(subject.graph, subject.calibration, observer=observer)
+        found = subject.score(quantize_graph(subject.graph, ranges))
+        rows.append([subject.title, name, *_cells(found)])
+    return rows
 
 
-def _roundings(subjects: Sequence[Subject]) -> str:
-    made = [roundings(subject) for subject in subjects]
-    rows = []
-    for name in made[0]:
-        cells = [name]
-        for subject, graphs in zip(subjects, made, strict=True):
-            found = subject.score(graphs[name])
-            cells += [f"{found.drop:+.2f}", f"{100 * found.agreement:.2f}"]
-        rows.append(cells)
-    names = "|".join(f"{s.title}: drop, points|agreement, %" for s in subjects)
-    return _table(f"rounding|{names}", rows)
-
-
-def _depthwise(subject: Subject) -> str:
+def _depthwise(subject: Subject) -> Rows:
     """4-bit weights in all layers, and in all but the depthwise ones."""
     given = Calibration.of(subject.graph, subject.calibration)
     rows = []
@@ -264,51 +274,44 @@ def _depthwise(subject: Subject) -> str:
                 name,
                 f"{flash_bytes(made):,}",
                 f"{-10 * np.log10(given.noise(made)):.1f}",
-                f"{found.drop:+.2f}",
-                f"{100 * found.agreement:.2f}",
+                *_cells(found),
                 _instructions(made, subject),
             ]
         )
-    return _table(
-        "4-bit weights in|constants, B|SQNR, dB|drop, points|agreement, %|instructions", rows
-    )
+    return rows
 
 
-def _budgets(subjects: Sequence[Subject]) -> str:
+def _budgets(subject: Subject) -> Rows:
+    whole = subject.quantized(Recipe.INT8)[0].report.flash_bytes or 0
     rows = []
-    for subject in subjects:
-        whole = subject.quantized(Recipe.INT8)[0].report.flash_bytes or 0
-        for share in BUDGETS:
-            made, _ = subject.quantized(Recipe.AUTO, round(whole * share))
-            found = subject.score(made.graph)
-            narrow = [c for c in made.report.choices if c.precision == "w4"]
-            rows.append(
-                [
-                    subject.title,
-                    f"{round(whole * share):,}",
-                    f"{made.report.flash_bytes:,}",
-                    f"{len(narrow)} of {len(made.report.choices)}",
-                    f"{found.drop:+.2f}",
-                    f"{100 * found.agreement:.2f}",
-                ]
-            )
-    return _table("model|budget, B|constants, B|int4 layers|drop, points|agreement, %", rows)
+    for share in BUDGETS:
+        made, _ = subject.quantized(Recipe.AUTO, round(whole * share))
+        narrow = [choice for choice in made.report.choices if choice.precision == "w4"]
+        rows.append(
+            [
+                subject.title,
+                f"{round(whole * share):,}",
+                f"{made.report.flash_bytes:,}",
+                f"{len(narrow)} of {len(made.report.choices)}",
+                *_cells(subject.score(made.graph)),
+            ]
+        )
+    return rows
 
 
-def _layers(subject: Subject) -> str:
+def _layers(subject: Subject) -> Rows:
     made, _ = subject.quantized(Recipe.W4A8)
-    rows = [
+    return [
         [
-            str(index),
+            subject.title,
             choice.op,
             f"{choice.weight_bytes:,}",
             choice.precision,
             "–" if choice.noise is None else f"{choice.noise:.2f}",
             choice.reason,
         ]
-        for index, choice in enumerate(made.report.choices)
+        for choice in made.report.choices
     ]
-    return _table("layer|operation|weights, B|precision|noise of it alone in int4|why", rows)
 
 
 def _table(heading: str, rows: Sequence[Sequence[str]]) -> str:
@@ -389,7 +392,8 @@ alone, and `auto` takes them last.
 
 ## Layers
 
-`w4a8` on the ResNet-8. Noise: of the network with this layer alone in int4, over that of int8.
+The layers of `w4a8`, in order. Noise: of the network with this layer alone in int4, over that of
+int8, both as converted, before biases are corrected.
 
 {layers}
 """

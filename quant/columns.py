@@ -15,17 +15,17 @@ MOST = 8192
 Columns = npt.NDArray[np.float32]
 
 
-def is_known(node: Node) -> bool:
-    """Whether `columns` knows how the weights of `node` are laid out."""
-    return isinstance(node.op, Conv2D | DepthwiseConv2D | FullyConnected)
+def is_known(graph: Graph, node: Node) -> bool:
+    """Whether `columns` knows how `node` lays out its weights: not in groups, not transposed."""
+    if isinstance(node.op, Conv2D):
+        image, weights = graph.node_inputs(node)[:2]
+        return image.shape[3] == weights.shape[3]
+    return isinstance(node.op, DepthwiseConv2D | FullyConnected)
 
 
 def groups_of(graph: Graph, node: Node) -> int:
     """In how many groups the output channels are that read the same inputs."""
-    image, weights = graph.node_inputs(node)[:2]
-    if isinstance(node.op, DepthwiseConv2D):
-        return image.shape[3]
-    return image.shape[3] // weights.shape[3] if isinstance(node.op, Conv2D) else 1
+    return graph.node_inputs(node)[0].shape[3] if isinstance(node.op, DepthwiseConv2D) else 1
 
 
 def columns(graph: Graph, node: Node, image: Array, fill: float = 0.0) -> Columns:

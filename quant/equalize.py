@@ -75,7 +75,7 @@ def _pairs(graph: Graph) -> Iterator[tuple[Node, Node]]:
 
 def _is_layer(graph: Graph, node: Node) -> bool:
     constants = graph.node_inputs(node)[1:]
-    return is_known(node) and all(tensor.data is not None for tensor in constants)
+    return is_known(graph, node) and all(tensor.data is not None for tensor in constants)
 
 
 def _reads_channels(graph: Graph, node: Node) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_runtime.graph import Array, DType, Graph, Kind, Node, Quantization, Scaling, Tensor
 from edge_runtime.ops import Linear, Quantize
+from edge_runtime.quant.columns import is_known
 
 
 class Precision(enum.Enum):
@@ -64,8 +65,8 @@ class Forms:
 
 def refused(graph: Graph, node: Node, precision: Precision) -> str | None:
     """Why `node` of a float graph has no form of this precision; None where it has one."""
-    if precision is Precision.W4 and not has_weights(graph, node):
-        return f"{node.op.NAME} has no weights"
+    if precision is Precision.W4 and not (has_weights(graph, node) and is_known(graph, node)):
+        return f"{node.op.NAME} has no kernel for int4 weights"
     unreachable = _unreachable(precision.activations)
     if unreachable:
         return "; ".join(unreachable)

@@ -125,7 +125,7 @@ class _Walk:
     def round(self, layer: _Layer) -> None:
         """GPTQ, where that leaves less error than the nearest integers do."""
         weights = self.tensors[layer.node.inputs[1]]
-        if weights.dtype is not DType.INT4 or not is_known(layer.node):
+        if weights.dtype is not DType.INT4 or not is_known(self.quantized, layer.node):
             return
         whole, scales = gptq(
             self.current(), layer.node, self._real_weights(layer), self._fed(layer)

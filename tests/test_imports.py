@@ -16,8 +16,8 @@ CORE = {
     "kernels", "memory", "nibbles", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
-    "__main__", "accuracy", "api", "bench", "cli", "diff", "emulation", "jobs", "measure", "measurement",
-    "progress", "quickstart", "report", "results", "summary", "tables",
+    "__main__", "accuracy", "api", "bench", "cli", "diff", "emulation", "jobs", "measure",
+    "measurement", "progress", "quickstart", "report", "results", "summary", "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
