@@ -161,7 +161,9 @@ def _layer_error(
     }
     own = noise(wanted, real(output, evaluate_node(graph, made, fed)[0]))
     equalized = node.name in {name for pair in built.equalized for name in pair}
-    evidence = Evidence(made, graph, output, wanted, own, whole, equalized)
+    # What a maximum pool's input is padded with is minus infinity, and tells nothing.
+    finite = np.where(np.isfinite(wanted), wanted, np.float32(0))
+    evidence = Evidence(made, graph, output, finite, own, whole, equalized)
     hint = "" if not whole or output.quantization is None else evidence.hint
     return LayerError(node.name, node.op.NAME, node.output, _db(whole), _db(own), hint)
 
