@@ -228,7 +228,7 @@ def _recipes(subject: Subject) -> Rows:
 def _extent(made: Quantized) -> str:
     """How many nodes a recipe changed."""
     changed = [choice for choice in made.report.choices if choice.precision != "w8"]
-    return f", {len(changed)} nodes" if changed else ""
+    return "" if made.report.recipe == Recipe.INT8.value else f", {len(changed)} nodes"
 
 
 def _instructions(graph: Graph, subject: Subject) -> str:
@@ -378,9 +378,9 @@ least squared error for each channel.
 
 ## Depthwise layers in 4 bits
 
-The keyword spotter. What depthwise layers save in flash is little, and they cost most; channels
-whose factor grows above 1/4 leave the fast path of the DSP kernels besides. So `w4a8` leaves them
-alone, and `auto` takes them last.
+The keyword spotter. What depthwise layers save in flash is little, and costs most for each byte;
+channels whose factor grows above 1/4 leave the fast path of the DSP kernels besides. So `w4a8`
+leaves them alone, and `auto` takes them where they come last.
 
 {depthwise}
 

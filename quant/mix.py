@@ -163,7 +163,9 @@ class _Work:
         """int4 for all layers but depthwise ones, and those of most noise a byte."""
         able = self._candidates(Precision.W4, self._layers())
         for name in self._names(DepthwiseConv2D):
-            self._reasons[name] = "kept at int8: few weights, and 4 bits cost such layers most"
+            self._reasons[name] = (
+                "kept at int8: few weights, and 4 bits cost most there for each byte"
+            )
         able = [name for name in able if name not in self._reasons]
         total = sum(self._saved(name) for name in able)
         fair = sum(max(0.0, self._added(name)) for name in able) / max(1, total)
