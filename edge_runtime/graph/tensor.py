@@ -35,9 +35,14 @@ class DType(enum.Enum):
         return np.dtype("int8" if self is DType.INT4 else self.value)
 
     @property
+    def bytes(self) -> int:
+        """Size of one element of an array in bytes."""
+        return self.numpy.itemsize
+
+    @property
     def bits(self) -> int:
         """Size of one element as it is stored, in bits."""
-        return 4 if self is DType.INT4 else 8 * self.numpy.itemsize
+        return 4 if self is DType.INT4 else 8 * self.bytes
 
     @property
     def is_float(self) -> bool:
