@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= out/quickstart
 
-.PHONY: quickstart test lint format bench coverage results clean
+.PHONY: quickstart test lint format bench coverage results accuracy clean
 
 quickstart: $(VENV)/.quickstart  ## data and a board's budget in, measured firmware out
 	$(BIN)/python -m edge_runtime.quickstart --out $(OUT)
@@ -32,6 +32,9 @@ coverage: $(VENV)/.dev  ## the ONNX backend test suite; rewrites docs/onnx-cover
 
 results: $(VENV)/.quickstart  ## the quickstart's search over three seeds; rewrites docs/results.md
 	$(BIN)/python -m edge_runtime.results
+
+accuracy: $(VENV)/.dev  ## what quantization costs on the shared models; rewrites docs/quantization.md
+	$(BIN)/python -m edge_runtime.accuracy
 
 clean:
 	rm -rf build out .mypy_cache .pytest_cache .ruff_cache .hypothesis

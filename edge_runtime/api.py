@@ -10,13 +10,14 @@ Everything heavy is imported when it is first used.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from edge_runtime.errors import BoardError, DataError, ModelError, ToolchainError
+from edge_runtime.errors import AccuracyError, BoardError, DataError, ModelError, ToolchainError
 
 if TYPE_CHECKING:
     from edge_runtime.cases import Cases
@@ -141,17 +142,97 @@ def write_model(graph: Graph, path: Path) -> None:
     writers[path.suffix](graph, path)
 
 
-def quantize(graph: Graph, calibration: Path | str) -> Quantized:
-    """Quantize a float graph to int8, with ranges seen on the arrays of an .npz file.
+def quantize(
+    graph: Graph,
+    calibration: Path | str,
+    *,
+    recipe: str = "int8",
+    observer: str | None = None,
+    flash: int | None = None,
+    max_drop: float | None = None,
+    evaluation: Path | str | None = None,
+) -> Quantized:
+    """Quantize a float graph, with what is seen on the arrays of an .npz file.
 
-    The archive holds `in0`, … or the inputs' names, first axis the samples.
+    The archive holds `in0`, …, the inputs' names, or `x` for a single one, first axis the samples;
+    that for `evaluation` also `y` or `labels`. For the others see `edge_runtime.quant.quantize`;
+    whether `max_drop` was kept to is for `check_drop` to say.
     """
     from edge_runtime.cases import load_arrays
+    from edge_runtime.quant import Observer, Recipe, labelled_of, samples_of
     from edge_runtime.quant import quantize as quantize_graph
 
-    given = load_arrays(Path(calibration))
-    names = {f"in{index}": name for index, name in enumerate(graph.inputs)}
-    return quantize_graph(graph, {names.get(key, key): value for key, value in given.items()})
+    scored = None
+    if evaluation is not None:
+        scored = labelled_of(graph, load_arrays(Path(evaluation)))
+    return quantize_graph(
+        graph,
+        samples_of(graph, load_arrays(Path(calibration))),
+        recipe=_named(Recipe, recipe),
+        observer=None if observer is None else _named(Observer, observer),
+        flash=flash,
+        most_drop=max_drop,
+        evaluation=scored,
+    )
+
+
+_Named = TypeVar("_Named", bound=enum.Enum)
+
+
+def _named(kind: type[_Named], value: str) -> _Named:
+    allowed = [each.value for each in kind]
+    if value not in allowed:
+        raise DataError(f"{kind.__name__.lower()} {value!r}; allowed: {', '.join(allowed)}")
+    return kind(value)
+
+
+def check_drop(quantized: Quantized, max_drop: float | None) -> None:
+    """AccuracyError where quantizing cost more points than `max_drop`, or what it cost is unknown.
+
+    The drop is that of the score; where there is none, of agreement with float.
+    """
+    if max_drop is None:
+        return
+    report = quantized.report
+    if report.drop is None:
+        raise AccuracyError(
+            "there is no drop to compare with --max-drop: the model has a single output value",
+            hint="leave --max-drop out, and look at the report's signal to noise",
+        )
+    if report.drop > max_drop:
+        worst = ", ".join(layer.node for layer in report.worst())
+        raise AccuracyError(
+            f"quantizing by {report.recipe} costs {report.drop:.2f} points; allowed: {max_drop:g}."
+            f" The worst layers: {worst}",
+            hint="the report says what to do about each; --recipe int8x16 or more --flash may help",
+        )
+
+
+def write_quantized(quantized: Quantized, path: Path) -> tuple[str, ...]:
+    """Write the model, whole or not at all, and read it back: the nodes of the file that are float.
+
+    ModelError: the file computes other nodes in float than the report says.
+    """
+    from edge_runtime.quant import float_nodes
+
+    told = {each.node for each in quantized.report.floats}
+    with tempfile.TemporaryDirectory(prefix=".quantize-", dir=_parent(path)) as folder:
+        trial = Path(folder) / path.name
+        write_model(quantized.graph, trial)
+        floats = float_nodes(load(trial))
+        if len(floats) > len(told):
+            raise ModelError(
+                f"{path} would compute {len(floats)} nodes in float32 ({', '.join(floats[:3])}, …),"
+                f" but {len(told)} were to be: edge-runtime has a defect",
+                hint="write .tflite instead of .onnx, or the reverse, and report it",
+            )
+        trial.replace(path)
+    return floats
+
+
+def _parent(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent
 
 
 def export(

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 import edge_runtime
-from edge_runtime.errors import DataError, EdgeRuntimeError, ToolchainError
+from edge_runtime.errors import AccuracyError, DataError, EdgeRuntimeError, ToolchainError
 
 app = typer.Typer(
     name="edge-runtime",
@@ -132,22 +132,60 @@ def check(
 def quantize(
     model: Model,
     calibration: Annotated[
-        Path, typer.Option(help=".npz with in0, … (first axis: samples): typical inputs")
+        Path,
+        typer.Option(help=".npz with typical inputs: in0, … or x (first axis: samples)"),
     ],
-    out: Annotated[Path, typer.Option(help="the int8 model to write: .tflite or .onnx")],
+    out: Annotated[Path, typer.Option(help="the quantized model to write: .tflite or .onnx")],
+    recipe: Annotated[str, typer.Option(help="int8, int8x16, w4a8 or auto")] = "int8",
+    observer: Annotated[
+        str | None,
+        typer.Option(help="min-max, percentile, mse or entropy; else the best for each tensor"),
+    ] = None,
+    flash: Annotated[
+        str | None,
+        typer.Option(help="for auto: what weights, biases and multipliers may take, such as 64K"),
+    ] = None,
+    max_drop: Annotated[
+        float | None, typer.Option(help="points that may be lost; past them nothing is written")
+    ] = None,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option("--eval", help=".npz to score on: as --calibration, and y or labels"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Quantize a float model to int8: per-channel weights, per-tensor activations."""
-    from edge_runtime import api
-    from edge_runtime.tables import quantization_table, show
+    """Quantize a float model: per-channel weights, per-tensor activations."""
+    from edge_runtime import api, units
+    from edge_runtime.report.quantization import quantization_tables
+    from edge_runtime.tables import show
 
-    result = api.quantize(api.load(model), calibration)
-    api.write_model(result.graph, out)
+    result = api.quantize(
+        api.load(model),
+        calibration,
+        recipe=recipe,
+        observer=observer,
+        flash=None if flash is None else units.parse_size(flash),
+        max_drop=max_drop,
+        evaluation=evaluation,
+    )
+    refused: AccuracyError | None = None
+    floats: tuple[str, ...] | None = None
+    try:
+        api.check_drop(result, max_drop)
+        floats = api.write_quantized(result, out)
+    except AccuracyError as error:
+        refused = error
     if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(result.report)))
+        told = dataclasses.asdict(result.report)
+        written = None if floats is None else str(out)
+        typer.echo(json.dumps({**told, "written": written, "float_nodes_of_file": floats}))
     else:
-        show(quantization_table(result))
-        typer.echo(f"wrote {out}")
+        show(*quantization_tables(result.report))
+    if refused is not None:
+        raise refused
+    if not as_json:
+        float_nodes = f"{len(floats or ())} nodes in float32" if floats else "no node in float32"
+        typer.echo(f"wrote {out}, and read it back: {float_nodes}")
 
 
 @app.command()

@@ -7,13 +7,13 @@ those with state, run sample by sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_runtime.errors import DataError
-from edge_runtime.graph import Array, DType, Graph, Kind, Node, Shape, Tensor
+from edge_runtime.graph import Array, DType, Graph, Kind, Node, Op, Shape, Tensor
 from edge_runtime.interpreter import Interpreter, Observer
 
 ELEMENTS = 1 << 16
@@ -33,27 +33,80 @@ def rebatch(graph: Graph, count: int) -> Graph | None:
     for name in graph.inputs:
         tensors[name] = _repeated(tensors[name], count)
     for node in graph.nodes:
+        batched = _Batched.of(graph, node, count)
+        if batched is None:
+            return None
+        tensors.update(zip(node.outputs, batched.outputs, strict=True))
+        nodes.append(replace(node, op=batched.op))
+    return Graph(graph.name, tensors, tuple(nodes), graph.inputs, graph.outputs)
+
+
+@dataclass(frozen=True)
+class _Batched:
+    """A node for several samples at once."""
+
+    op: Op
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @staticmethod
+    def of(graph: Graph, node: Node, count: int) -> _Batched | None:
+        """`node` for `count` samples, one behind the other; None where that is something else."""
         if not _keeps_samples_apart(graph, node):
             return None
         op = node.op.repeated(count)
-        made = [_repeated(tensors[name], count) for name in node.outputs]
-        tensors.update(zip(node.outputs, made, strict=True))
-        inputs = [tensors[name] for name in node.inputs]
-        if op.node_problems(inputs, made):
+        given = graph.node_inputs(node)
+        inputs = tuple(t if t.data is not None else _repeated(t, count) for t in given)
+        outputs = tuple(_repeated(tensor, count) for tensor in graph.node_outputs(node))
+        if op.node_problems(inputs, outputs):
             return None
-        if op.output_shapes(inputs) != tuple(tensor.shape for tensor in made):
+        if op.output_shapes(inputs) != tuple(tensor.shape for tensor in outputs):
             return None
-        nodes.append(replace(node, op=op))
-    return Graph(graph.name, tensors, tuple(nodes), graph.inputs, graph.outputs)
+        return _Batched(op, inputs, outputs)
 
 
 def _repeated(tensor: Tensor, count: int) -> Tensor:
     return replace(tensor, shape=(count * tensor.shape[0], *tensor.shape[1:]))
 
 
+def evaluate_node(graph: Graph, node: Node, values: Mapping[str, Array]) -> tuple[Array, ...]:
+    """What `node`, which has no state, makes of many samples: (samples, *shape) for each output.
+
+    `values` has for each activation that it reads (samples, *its shape), of the stored type.
+    """
+    given = [values[t.name] if t.data is None else None for t in graph.node_inputs(node)]
+    samples = next((len(array) for array in given if array is not None), 1)
+    largest = max(t.elements for t in (*graph.node_inputs(node), *graph.node_outputs(node)))
+    step = min(samples, MOST_AT_ONCE, max(1, ELEMENTS // largest))
+    parts = []
+    for start in range(0, samples, step):
+        count = min(step, samples - start)
+        chunk = [None if a is None else a[start : start + count] for a in given]
+        parts += _evaluate_chunk(graph, node, chunk, count)
+    return tuple(np.concatenate(made) for made in zip(*parts, strict=True))
+
+
+def _evaluate_chunk(
+    graph: Graph, node: Node, arrays: Sequence[Array | None], count: int
+) -> list[list[Array]]:
+    batched = _Batched.of(graph, node, count) if count > 1 else None
+    if batched is None and count > 1:
+        singles = ([None if a is None else a[i : i + 1] for a in arrays] for i in range(count))
+        return [part for single in singles for part in _evaluate_chunk(graph, node, single, 1)]
+    kept = batched or _Batched(node.op, graph.node_inputs(node), graph.node_outputs(node))
+    values = [
+        tensor.values if array is None else array.reshape(tensor.shape)
+        for array, tensor in zip(arrays, kept.inputs, strict=True)
+    ]
+    made = kept.op.compute(values, kept.inputs, kept.outputs)
+    shapes = [tensor.shape for tensor in graph.node_outputs(node)]
+    return [[array.reshape(count, *shape) for array, shape in zip(made, shapes, strict=True)]]
+
+
 def _keeps_samples_apart(graph: Graph, node: Node) -> bool:
     inputs, outputs = graph.node_inputs(node), graph.node_outputs(node)
-    if not inputs or not all(tensor.shape for tensor in (inputs[0], *outputs)):
+    activations = [tensor for tensor in inputs if tensor.data is None]
+    if not inputs or not all(tensor.shape for tensor in (inputs[0], *activations, *outputs)):
         return False
     return node.op.by_sample(inputs, outputs[0])
 

@@ -11,15 +11,12 @@ from rich.table import Table
 from edge_runtime.boards import Board
 from edge_runtime.device.build import Build
 from edge_runtime.export.manifest import Manifest
-from edge_runtime.quant import Quantized
 from edge_runtime.report import ReportData
 from edge_runtime.report.tables import print_report
 from edge_runtime.report.text import shorten
 
 PLAIN_WIDTH = 110
 """Columns where the output is no terminal."""
-
-WORST_LAYERS = 5
 
 
 def show(*shown: Table | ReportData) -> None:
@@ -79,19 +76,9 @@ def _types(manifest: Manifest) -> str:
     return manifest.type if len(counts) < 2 else f"{manifest.type}: {told}"
 
 
-def quantization_table(result: Quantized) -> Table:
-    """The layers that quantization hurt most."""
-    report = result.report
-    title = f"worst layers by signal to quantization noise, over {report.samples} samples"
-    table = _table(title, "layer", "operation", "SQNR")
-    for layer in report.worst(WORST_LAYERS):
-        table.add_row(layer.node, layer.op, f"{layer.sqnr_db:.1f} dB")
-    return table
-
-
 def _table(title: str | None, *headings: str) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold")
-    numeric = {"bytes", "SQNR"}
+    numeric = {"bytes"}
     for heading in headings:
         table.add_column(heading, justify="right" if heading in numeric else "left")
     return table

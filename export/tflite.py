@@ -22,6 +22,7 @@ from edge_runtime.export.tflite_options import VERSIONS, Options, options_of, ve
 from edge_runtime.export.tflite_recurrent import add_lstm, add_svdf, recurrent_problems
 from edge_runtime.files import write_file
 from edge_runtime.graph import (
+    Array,
     DType,
     Graph,
     Kind,
@@ -32,6 +33,7 @@ from edge_runtime.graph import (
     Tensor,
     Window,
 )
+from edge_runtime.nibbles import pack_nibbles
 from edge_runtime.ops import (
     ArgReduce,
     AveragePool2D,
@@ -56,6 +58,7 @@ ALIGNMENT = 16
 _TYPES = {
     DType.FLOAT32: schema.TensorType.FLOAT32,
     DType.FLOAT16: schema.TensorType.FLOAT16,
+    DType.INT4: schema.TensorType.INT4,
     DType.INT8: schema.TensorType.INT8,
     DType.UINT8: schema.TensorType.UINT8,
     DType.INT16: schema.TensorType.INT16,
@@ -243,8 +246,7 @@ class _Writer:
             isVariable=tensor.kind is Kind.STATE,
         )
         if tensor.data is not None:
-            raw = tensor.data.astype(tensor.data.dtype.newbyteorder("<")).tobytes()
-            self.buffers.append(_Buffer(data=np.frombuffer(raw, np.uint8)))
+            self.buffers.append(_Buffer(data=_stored_bytes(tensor)))
         self.tensors.append(made)
         return name
 
@@ -472,6 +474,13 @@ def variables(graph: Graph) -> frozenset[str]:
     """
     updated = {name for node in graph.nodes for name in node.also}
     return frozenset(tensor.name for tensor in graph.of_kind(Kind.STATE)) - updated
+
+
+def _stored_bytes(tensor: Tensor) -> Array:
+    if tensor.dtype is DType.INT4:
+        return pack_nibbles(tensor.values)
+    raw = tensor.values.astype(tensor.values.dtype.newbyteorder("<")).tobytes()
+    return np.frombuffer(raw, np.uint8)
 
 
 def _operator_code(name: str, version: int) -> schema.OperatorCodeT:

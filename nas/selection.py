@@ -20,7 +20,7 @@ from edge_runtime.nas.network import Weights, to_graph
 from edge_runtime.nas.space import Architecture, Space
 from edge_runtime.nas.trials import Trials
 from edge_runtime.quant import Range, quantize_graph
-from edge_runtime.quant.calibrate import own_tensors
+from edge_runtime.quant.scaling import own_tensors
 
 DRAWN = 64
 """Networks drawn from the choices' probabilities, beside the likeliest one."""

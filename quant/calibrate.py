@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from edge_runtime.errors import DataError
-from edge_runtime.evaluate import evaluate, matched, rebatch
-from edge_runtime.graph import Array, DType, Graph, Node, Scaling
+from edge_runtime.evaluate import evaluate_node, matched
+from edge_runtime.graph import Array, DType, Graph, Node
+from edge_runtime.quant.precision import Forms
 from edge_runtime.quant.ranges import Histogram, Observer, Range, Ranges
+from edge_runtime.quant.samples import chunks, noise, spread, values_of
+from edge_runtime.quant.scaling import own_tensors
 
 PERCENT = 99.99
 PROBES = 32
@@ -23,19 +26,22 @@ def calibrate(
     *,
     observer: Observer | Mapping[str, Observer] | None = None,
     percent: float = PERCENT,
+    forms: Forms | None = None,
 ) -> dict[str, Range]:
     """A range for each tensor of the float `graph` that gets a quantization of its own.
 
     `data` has for each input (samples, *its shape) of real values. Where `observer` names none, for
     all tensors or for one, each observer's range is tried on some samples, and the one is taken
-    with which what reads the tensor comes out best. DataError: see `calibration_arrays`; the graph
-    overflows on the data; an observer is named for what is no tensor of its own.
+    with which what reads the tensor comes out best. `forms` is what each node is to become, int8
+    by default. DataError: see `calibration_arrays`; the graph overflows on the data; an observer is
+    named for what is no tensor of its own.
     """
     arrays = calibration_arrays(graph, data)
     if not 50 < percent <= 100:
         raise DataError(f"percentile {percent}; allowed: more than 50, up to 100")
-    named = _named(graph, observer)
-    extremes = _extremes(graph, arrays)
+    own = own_tensors(graph, forms)
+    named = _named(own, observer)
+    extremes = _extremes(graph, arrays, own)
     if set(named.values()) == {Observer.MIN_MAX} and len(named) == len(extremes):
         return extremes
     histograms = _histograms(graph, arrays, extremes)
@@ -70,21 +76,9 @@ def calibration_arrays(graph: Graph, data: Mapping[str, Array]) -> dict[str, Arr
     return arrays
 
 
-def own_tensors(graph: Graph) -> tuple[str, ...]:
-    """The activations whose quantization is free: not handed on, as pools do, and not fixed."""
-    made = (node.output for node in graph.nodes if not keeps_or_fixes(node))
-    return (*graph.inputs, *made)
-
-
-def keeps_or_fixes(node: Node) -> bool:
-    """Whether the quantization of what `node` makes follows from the operation."""
-    return node.op.SCALING is not Scaling.OWN
-
-
 def _named(
-    graph: Graph, observer: Observer | Mapping[str, Observer] | None
+    own: Sequence[str], observer: Observer | Mapping[str, Observer] | None
 ) -> Mapping[str, Observer]:
-    own = own_tensors(graph)
     if observer is None:
         return {}
     if isinstance(observer, Observer):
@@ -98,39 +92,35 @@ def _named(
     return observer
 
 
-def _extremes(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, Range]:
-    """Smallest to largest value of each tensor over all samples."""
-    found = {name: Range(array.min(), array.max()) for name, array in arrays.items()}
+def _extremes(graph: Graph, arrays: Mapping[str, Array], own: Sequence[str]) -> dict[str, Range]:
+    """Smallest to largest value of each tensor of `own` over all samples."""
+    found: dict[str, Range] = {}
+    for values in chunks(graph, arrays):
+        for name in own:
+            _check_finite(graph, name, values[name])
+            low, high = float(values[name].min()), float(values[name].max())
+            seen = found.get(name, Range(0, 0))
+            found[name] = Range(min(seen.low, low), max(seen.high, high))
+    return {name: replace(seen, seen=(seen.low, seen.high)) for name, seen in found.items()}
 
-    def observe(node: Node, values: Array) -> None:
-        if keeps_or_fixes(node):
-            return
-        if not np.isfinite(values).all():
-            raise DataError(
-                f"node {node.name} ({node.op.NAME}) makes values that are not finite out of the"
-                " calibration arrays",
-                hint="are the arrays scaled as they were in training?",
-            )
-        seen = found.get(node.output, Range(0, 0))
-        found[node.output] = Range(min(seen.low, values.min()), max(seen.high, values.max()))
 
-    with np.errstate(over="ignore", invalid="ignore"):
-        evaluate(graph, arrays, observe)
-    return found
+def _check_finite(graph: Graph, name: str, values: Array) -> None:
+    node = graph.producer(name)
+    if node is not None and not np.isfinite(values).all():
+        raise DataError(
+            f"node {node.name} ({node.op.NAME}) makes values that are not finite out of the"
+            " calibration arrays",
+            hint="are the arrays scaled as they were in training?",
+        )
 
 
 def _histograms(
     graph: Graph, arrays: Mapping[str, Array], extremes: Ranges
 ) -> dict[str, Histogram]:
     found = {name: Histogram.empty(range_) for name, range_ in extremes.items()}
-    for name, array in arrays.items():
-        found[name].add(array)
-
-    def observe(node: Node, values: Array) -> None:
-        if node.output in found:
-            found[node.output].add(values)
-
-    evaluate(graph, arrays, observe)
+    for values in chunks(graph, arrays):
+        for name, histogram in found.items():
+            histogram.add(values[name])
     return found
 
 
@@ -141,68 +131,32 @@ def _candidate(histogram: Histogram, widest: Range, observer: Observer, percent:
         case Observer.MIN_MAX:
             return widest
         case Observer.PERCENTILE:
-            return histogram.percentile(percent)
+            found = histogram.percentile(percent)
         case Observer.MSE:
-            return histogram.least_error()
-
-
-def spread(arrays: Mapping[str, Array], most: int) -> dict[str, Array]:
-    """At most `most` samples, evenly from first to last."""
-    count = len(next(iter(arrays.values())))
-    chosen = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
-    return {name: array[chosen] for name, array in arrays.items()}
-
-
-def values_of(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Each activation for each sample: (samples, *shape), by name."""
-    parts: dict[str, list[Array]] = {name: [array] for name, array in arrays.items()}
-
-    def observe(node: Node, values: Array) -> None:
-        parts.setdefault(node.output, []).append(values)
-
-    evaluate(graph, arrays, observe)
-    return {name: np.concatenate(values) for name, values in parts.items()}
+            found = histogram.least_error()
+        case Observer.ENTROPY:
+            found = histogram.least_divergence()
+    return replace(found, seen=widest.seen)
 
 
 class _Probe:
     """All activations for a few samples, and what becomes of them when one is quantized."""
 
     def __init__(self, graph: Graph, arrays: Mapping[str, Array]) -> None:
-        few = spread(arrays, PROBES)
         self._graph = graph
-        self._values = values_of(graph, few)
-        self._batched = rebatch(graph, len(next(iter(few.values()))))
+        self._values = values_of(graph, spread(arrays, PROBES))
 
     def error(self, name: str, range_: Range) -> float:
-        """Noise over signal, squared, in what is made from `name`; in itself if nothing is."""
+        """Squared noise over signal in what is made from `name`; in itself if nothing is."""
         quantization = range_.quantization
         exact = self._values[name]
         held = quantization.dequantize(quantization.quantize(exact, DType.INT8))
-        readers = self._graph.consumers(name) if self._batched is not None else ()
+        readers = self._graph.consumers(name)
         errors = [self._at(node, name, held) for node in readers]
         if name in self._graph.outputs or not readers:
             errors.append(noise(exact, held))
         return float(np.mean(errors))
 
     def _at(self, node: Node, name: str, held: Array) -> float:
-        assert self._batched is not None
-        batched = next(each for each in self._batched.nodes if each.name == node.name)
-        inputs = self._batched.node_inputs(batched)
-        values = []
-        for tensor in inputs:
-            value = held if tensor.name == name else self._values.get(tensor.name)
-            values.append(tensor.values if value is None else value.reshape(tensor.shape))
-        made = batched.op.evaluate(values, inputs, self._batched.node_output(batched))
-        return noise(self._values[node.output], made)
-
-
-def noise(exact: Array, held: Array) -> float:
-    """Squared error over squared signal; 0 where both are nothing.
-
-    What a maximum pool's input is padded with is minus infinity, and no signal.
-    """
-    finite = np.isfinite(exact).ravel()
-    values = exact.ravel()[finite].astype(np.float64)
-    signal = np.sum(np.square(values))
-    error = np.sum(np.square(values - held.ravel()[finite]))
-    return float(error / signal) if signal else float(error > 0)
+        made = evaluate_node(self._graph, node, {**self._values, name: held})
+        return noise(self._values[node.output], made[0])

@@ -1,60 +1,91 @@
-"""Post-training quantization: calibrate, convert, and measure, in one call."""
+"""Post-training quantization: choose, calibrate, convert, refine, and measure, in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from edge_runtime.errors import DataError
 from edge_runtime.graph import Array, DType, Graph
 from edge_runtime.ops import Dequantize, Quantize
-from edge_runtime.quant.calibrate import PERCENT, calibrate, calibration_arrays
-from edge_runtime.quant.convert import check_float, quantize_graph
+from edge_runtime.quant.build import Calibration
+from edge_runtime.quant.calibrate import PERCENT, calibration_arrays
+from edge_runtime.quant.convert import INTERFACES, check_float, with_float_interface
+from edge_runtime.quant.mix import Recipe, mix
 from edge_runtime.quant.ranges import Observer
-from edge_runtime.quant.report import Report, measure
+from edge_runtime.quant.report import Report, measure, score
 
 UNCHANGED = "the model is int8 already and is left as it is; the calibration data are not used"
 
 
 @dataclass(frozen=True, eq=False)
 class Quantized:
-    """An int8 graph, and what quantizing it cost."""
+    """An integer graph, and what quantizing it cost."""
 
     graph: Graph
     report: Report
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Samples by the inputs' names, and what class each is of: whole numbers from 0."""
+
+    arrays: Mapping[str, Array]
+    labels: Array
 
 
 def quantize(
     graph: Graph,
     calibration: Mapping[str, Array],
     *,
+    recipe: Recipe = Recipe.INT8,
     observer: Observer | Mapping[str, Observer] | None = None,
     percent: float = PERCENT,
     interface: DType = DType.INT8,
+    flash: int | None = None,
+    most_drop: float | None = None,
+    evaluation: Labelled | None = None,
 ) -> Quantized:
-    """The int8 form of a float graph, by ranges seen on `calibration`.
+    """The integer form of a float graph, by what is seen on `calibration`.
 
     `calibration` has for each input, by name, (samples, *its shape) of real values: a few hundred
-    typical ones. For `observer` and `percent` see `calibrate`, for `interface` `quantize_graph`. A
-    graph that is int8 already comes back unchanged, with a note in the report.
+    typical ones; every fourth serves to judge what is tried. For `observer` and `percent` see
+    `calibrate`, for `interface` `quantize_graph`, for `flash` and `most_drop`, which only
+    `Recipe.AUTO` takes into account, `mix`. What is made is scored on `evaluation`, which nothing
+    is chosen by. A graph that is int8 already comes back unchanged, with a note in the report.
 
     DataError: the arrays do not fit. ModelError: the graph is neither float32 nor int8 throughout,
-    or keeps state.
+    or keeps state. BudgetError: no mix of precisions fits `flash`.
     """
+    if interface not in INTERFACES:
+        raise DataError(f"interface {interface.value}; allowed: int8, float32")
     if is_quantized(graph):
         return Quantized(graph, Report(0, (), (), None, UNCHANGED))
     check_float(graph)
     arrays = calibration_arrays(graph, calibration)
-    ranges = calibrate(graph, arrays, observer=observer, percent=percent)
-    inner = quantize_graph(graph, ranges)
-    report = measure(graph, inner, ranges, arrays)
-    if interface is DType.INT8:
-        return Quantized(inner, report)
-    return Quantized(quantize_graph(graph, ranges, interface=interface), report)
+    given = Calibration.of(graph, arrays, observer, percent)
+    mixed = mix(given, recipe, flash=flash, most_drop=most_drop)
+    made = mixed.built.graph
+    report = measure(given, mixed, recipe)
+    if evaluation is not None:
+        scored = score(graph, made, evaluation.arrays, evaluation.labels)
+        report = replace(report, score=scored)
+    return Quantized(made if interface is DType.INT8 else with_float_interface(made), report)
 
 
 def is_quantized(graph: Graph) -> bool:
     """Whether all that is computed is computed in integers."""
-    computing = [node for node in graph.nodes if not isinstance(node.op, Quantize | Dequantize)]
-    return bool(graph.nodes) and all(
-        not graph.node_output(node).dtype.is_float for node in computing
+    return bool(graph.nodes) and not float_nodes(graph)
+
+
+def float_nodes(graph: Graph) -> tuple[str, ...]:
+    """The nodes that compute in float32: all but those that quantize and dequantize."""
+    return tuple(
+        node.name
+        for node in graph.nodes
+        if not isinstance(node.op, Quantize | Dequantize)
+        and any(
+            tensor.dtype.is_float
+            for tensor in (*graph.node_inputs(node), *graph.node_outputs(node))
+        )
     )

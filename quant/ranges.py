@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.graph import Array, Quantization
+from edge_runtime.graph import Array, DType, Quantization
 
 BINS = 2048
 STEPS = 255
@@ -29,6 +30,8 @@ class Observer(enum.Enum):
     """A share of them at either end is cut off."""
     MSE = "mse"
     """The mean squared error of rounding and cutting off together is smallest."""
+    ENTROPY = "entropy"
+    """The Kullback-Leibler divergence of what is stored from what was seen is smallest."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Range:
     low: float
     high: float
     observer: Observer = Observer.MIN_MAX
+    seen: tuple[float, float] | None = None
+    """All values that were seen lie between these; int16, with steps to spare, holds them all."""
 
     def __post_init__(self) -> None:
         if not np.isfinite([self.low, self.high]).all():
@@ -48,8 +53,15 @@ class Range:
     @property
     def quantization(self) -> Quantization:
         """Asymmetric int8; zero is stored exactly, so padding is exact."""
+        return self.stored_as(DType.INT8)
+
+    def stored_as(self, dtype: DType) -> Quantization:
+        """The quantization for int8, or int16, which TFLite has symmetric only."""
         if self.low == self.high:
             return Quantization.per_tensor(1.0)
+        if dtype is DType.INT16:
+            low, high = self.seen or (self.low, self.high)
+            return Quantization.per_tensor(max(max(-low, high) / 32767, SMALLEST_SCALE))
         scale = float(np.float32(max((self.high - self.low) / STEPS, SMALLEST_SCALE)))
         zero_point = round(-128 - self.low / scale)
         return Quantization.per_tensor(scale, min(127, max(-128, zero_point)))
@@ -93,17 +105,55 @@ class Histogram:
         return Range(self.low + width * first, self.low + width * (last + 1), Observer.PERCENTILE)
 
     def least_error(self) -> Range:
-        """The range of the smallest mean squared error, one end searched after the other."""
+        """The range of the smallest mean squared error."""
+        return replace(self._best(self.error), observer=Observer.MSE)
+
+    def least_divergence(self) -> Range:
+        """The range of the smallest Kullback-Leibler divergence."""
+        return replace(self._best(self.divergence), observer=Observer.ENTROPY)
+
+    def _best(self, cost: Callable[[Range], float]) -> Range:
+        """The range that costs least, one end searched after the other."""
         shares = np.linspace(1, 0.1, 46)
         low, high = self.low, self.high
         for _ in range(2):
-            high = min(self.high * shares, key=lambda end: self.error(Range(low, end)))
-            low = min(self.low * shares, key=lambda end: self.error(Range(end, high)))
-        return Range(low, high, Observer.MSE)
+            high = min(self.high * shares, key=lambda end: cost(Range(low, end)))
+            low = min(self.low * shares, key=lambda end: cost(Range(end, high)))
+        return Range(low, high)
+
+    def _stored(self, range_: Range) -> Floats:
+        """What the middle of each part is stored as by `range_`."""
+        quantization = range_.quantization
+        ratio = np.rint(self.centres / quantization.scale) + quantization.zero_point
+        stored: Floats = np.clip(ratio, -128, 127)
+        return stored
 
     def error(self, range_: Range) -> float:
         """Mean squared error of storing the values by `range_`."""
         quantization = range_.quantization
-        ratio = np.rint(self.centres / quantization.scale) + quantization.zero_point
-        held = (np.clip(ratio, -128, 127) - quantization.zero_point) * quantization.scale
+        held = (self._stored(range_) - quantization.zero_point) * quantization.scale
         return float(np.sum(self.counts * (self.centres - held) ** 2) / self.counts.sum())
+
+    def divergence(self, range_: Range) -> float:
+        """Kullback-Leibler divergence of the values stored by `range_` from the values, in nats.
+
+        As in TensorRT's calibration (Migacz, GTC 2017): values cut off count at the ends, and each
+        stored one stands for the parts, not empty, that are rounded to it, in equal shares.
+        """
+        inside = (self.centres >= range_.low) & (self.centres <= range_.high)
+        if not inside.any():
+            return math.inf
+        kept = self.counts[inside]
+        ends = np.flatnonzero(inside)[[0, -1]]
+        seen = kept.copy()
+        seen[0] += self.counts[: ends[0]].sum()
+        seen[-1] += self.counts[ends[1] + 1 :].sum()
+        levels = self._stored(range_)[inside].astype(np.int64) + 128
+        filled = kept > 0
+        number = np.maximum(np.bincount(levels, filled, STEPS + 1), 1)
+        shares = (np.bincount(levels, kept, STEPS + 1) / number)[levels]
+        # What was cut off into an empty part would diverge without bound: it counts as one value.
+        shares = np.where(filled, shares, np.where(seen > 0, 1.0, 0.0))
+        p, q = seen / seen.sum(), shares / shares.sum()
+        some = p > 0
+        return float(np.sum(p[some] * np.log(p[some] / q[some])))

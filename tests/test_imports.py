@@ -13,12 +13,12 @@ FOLDERS = {"boards": "boards", "export": "export", "nas": "nas", "quant": "quant
 
 CORE = {
     "cache", "cases", "cycles", "errors", "evaluate", "files", "graph", "importers", "interpreter",
-    "kernels", "memory", "numerics", "ops", "passes", "units",
+    "kernels", "memory", "nibbles", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
-    "__main__", "api", "bench", "cli", "diff", "emulation", "jobs", "measure", "measurement",
-    "onnx_coverage", "onnx_coverage_page",
-    "progress", "quickstart", "report", "results", "summary", "tables",
+    "__main__", "accuracy", "api", "bench", "cli", "diff", "emulation", "jobs", "measure",
+    "measurement", "onnx_coverage", "onnx_coverage_page", "progress", "quickstart", "report",
+    "results", "summary", "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

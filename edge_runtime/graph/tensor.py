@@ -20,6 +20,8 @@ class DType(enum.Enum):
     FLOAT32 = "float32"
     FLOAT16 = "float16"
     """Weights only: they stay so in flash, and are computed with in single precision."""
+    INT4 = "int4"
+    """Of constants only. Arrays hold one value in each int8; files and flash, two a byte."""
     INT8 = "int8"
     UINT8 = "uint8"
     INT16 = "int16"
@@ -30,12 +32,17 @@ class DType(enum.Enum):
     @property
     def numpy(self) -> np.dtype[np.generic]:
         """The NumPy type that holds one element."""
-        return np.dtype(self.value)
+        return np.dtype("int8" if self is DType.INT4 else self.value)
 
     @property
     def bytes(self) -> int:
-        """Size of one element in bytes."""
+        """Size of one element of an array in bytes."""
         return self.numpy.itemsize
+
+    @property
+    def bits(self) -> int:
+        """Size of one element as it is stored, in bits."""
+        return 4 if self is DType.INT4 else 8 * self.bytes
 
     @property
     def is_float(self) -> bool:
@@ -47,6 +54,8 @@ class DType(enum.Enum):
         """Smallest and largest value of an integer type, false and true being 0 and 1."""
         if self is DType.BOOL:
             return 0, 1
+        if self is DType.INT4:
+            return -8, 7
         info = np.iinfo(self.value)
         return int(info.min), int(info.max)
 
@@ -156,8 +165,8 @@ class Tensor:
 
     @property
     def bytes(self) -> int:
-        """How many bytes its elements take."""
-        return self.elements * self.dtype.bytes
+        """How many bytes its elements take where they are stored."""
+        return -(-self.elements * self.dtype.bits // 8)
 
     @property
     def values(self) -> Array:

@@ -6,7 +6,7 @@ import math
 
 from edge_runtime.errors import GraphError, ModelError, Problem
 from edge_runtime.graph.graph import Graph, Node
-from edge_runtime.graph.tensor import DType, Kind, Tensor
+from edge_runtime.graph.tensor import Array, DType, Kind, Tensor
 
 
 def verify(graph: Graph) -> Graph:
@@ -90,6 +90,10 @@ def _structure(graph: Graph) -> list[str]:
     return found
 
 
+def _within(data: Array, bounds: tuple[int, int]) -> bool:
+    return not data.size or bool(bounds[0] <= data.min() and data.max() <= bounds[1])
+
+
 def _tensor_problems(tensor: Tensor) -> list[str]:
     found = []
     if any(size < 1 for size in tensor.shape):
@@ -101,6 +105,8 @@ def _tensor_problems(tensor: Tensor) -> list[str]:
     data = tensor.data if tensor.initial is None else tensor.initial
     if data is not None and (data.shape, data.dtype) != (tensor.shape, tensor.dtype.numpy):
         found.append(f"data are {data.dtype}{data.shape}, not {tensor.dtype.value}{tensor.shape}")
+    elif data is not None and tensor.dtype is DType.INT4 and not _within(data, tensor.dtype.range):
+        found.append("data do not fit into int4")
     quantization = tensor.quantization
     if quantization is not None:
         if not all(math.isfinite(scale) and scale > 0 for scale in quantization.scales):

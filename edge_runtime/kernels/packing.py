@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edge_runtime import numerics
 from edge_runtime.graph import Array, DType
 from edge_runtime.kernels.kernel import Site
+from edge_runtime.nibbles import pack_nibbles
 from edge_runtime.numerics import Multiplier
 from edge_runtime.ops import Linear
 from edge_runtime.ops.linear import weight_zero, wide_sums
@@ -138,7 +139,13 @@ def channels_last(rows: Array) -> Array:
 
 
 def pack_channel_pairs(rows: Int8) -> Int8:
-    """For er_conv_s8_dsp: see the head of that file."""
+    """For er_conv_s8_dsp: see the head of er_conv_dsp.h."""
+    pairs, last = _channel_pairs(rows)
+    return np.concatenate([pairs.reshape(-1), last.reshape(-1)])
+
+
+def _channel_pairs(rows: Int8) -> tuple[Int8, Int8]:
+    """The words of each two channels, (pairs of channels, words, 4), and an odd last channel."""
     channels, depth = rows.shape
     whole = depth // GROUP * GROUP
     order = [start + i for start in range(0, whole, GROUP) for i in _PAIRS]
@@ -151,8 +158,29 @@ def pack_channel_pairs(rows: Int8) -> Int8:
     filled[:, :depth] = rows
     paired = channels // 2 * 2
     pairs = filled[:paired, order].reshape(paired // 2, 2, len(order)).swapaxes(1, 2)
-    last = filled[paired:, : len(order)]
-    return np.concatenate([pairs.reshape(-1), last.reshape(-1)])
+    return pairs.reshape(paired // 2, len(order) // 2, 4), filled[paired:, : len(order)]
+
+
+def pack_channel_pairs_4(rows: Int8) -> Int8:
+    """For er_conv_s8w4_dsp: see the head of that file."""
+    pairs, last = _channel_pairs(rows)
+    whole = last.shape[1] // 4 * 4
+    words = [*pairs, *last[:, :whole].reshape(len(last), whole // 4, 4)]
+    rest = last[:, whole:] << 4
+    return np.concatenate([*map(_share_words, words), rest.reshape(-1)])
+
+
+def _share_words(words: Int8) -> Int8:
+    """Words (count, 4): of each two of every four the upper and the lower halves of one."""
+    shared = len(words) // 4 * 4
+    upper, lower = words[:shared:2] << 4, words[1:shared:2] & 0xF
+    return np.concatenate([(upper | lower).reshape(-1), (words[shared:] << 4).reshape(-1)])
+
+
+def nibbles_first(rows: Int8) -> Int8:
+    """Channel by channel, two weights a byte; each channel starts with a byte."""
+    odd = np.zeros((len(rows), rows.shape[1] % 2), np.int8)
+    return pack_nibbles(np.concatenate([rows, odd], 1)).view(np.int8)
 
 
 def pack_groups(rows: Int8) -> Int8:
@@ -165,7 +193,23 @@ def pack_groups(rows: Int8) -> Int8:
 
 
 def pack_row_pairs(rows: Int8) -> Int8:
-    """For er_linear_s8_dsp: see the head of that file."""
+    """For er_linear_s8_dsp: see the head of er_linear_dsp.h."""
+    parts, last = _row_pairs(rows, np.int8(-128))
+    return np.concatenate([*(part.reshape(-1) for part in parts), last.reshape(-1)])
+
+
+def pack_row_pairs_4(rows: Int8) -> Int8:
+    """For er_linear_s8w4_dsp: see the head of that file."""
+    parts, last = _row_pairs(rows, np.int8(-8))
+    halved = [((part[:, :, 0] << 4) | (part[:, :, 1] & 0xF)).reshape(-1) for part in parts]
+    return np.concatenate([*halved, nibbles_first(last).reshape(-1)])
+
+
+def _row_pairs(rows: Int8, offset: np.int8) -> tuple[list[Int8], Int8]:
+    """The words of each two rows, (blocks, pairs, 2, 4), four rows and two together; the last.
+
+    `offset` turns the first of two rows into numbers without sign.
+    """
     count, depth = rows.shape
     groups = -(-depth // GROUP)
     filled = np.zeros((count, groups * GROUP), np.int8)
@@ -177,6 +221,6 @@ def pack_row_pairs(rows: Int8) -> Int8:
         start += blocks * together
         # (block, pair, row of the pair, group, element)
         shaped = taken.reshape(blocks, together // 2, 2, groups, GROUP)[..., _PAIRS].copy()
-        shaped[:, :, 0] ^= np.int8(-128)
-        parts.append(shaped.transpose(0, 3, 1, 4, 2).reshape(-1))
-    return np.concatenate([*parts, rows[start:].reshape(-1)])
+        shaped[:, :, 0] ^= offset
+        parts.append(shaped.transpose(0, 3, 1, 4, 2).reshape(blocks, together // 2 * groups, 2, 4))
+    return parts, rows[start:]

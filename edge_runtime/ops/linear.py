@@ -32,6 +32,7 @@ _FORMS: dict[tuple[DType, DType, DType], tuple[DType, ...]] = {
     (DType.FLOAT32, DType.FLOAT16, DType.FLOAT32): (DType.FLOAT32,),
     (DType.FLOAT32, DType.INT8, DType.FLOAT32): (DType.FLOAT32,),
     (DType.INT8, DType.INT8, DType.INT8): (DType.INT32,),
+    (DType.INT8, DType.INT4, DType.INT8): (DType.INT32,),
     (DType.INT16, DType.INT8, DType.INT16): (DType.INT64, DType.INT32),
 }
 """Types of the bias, by those of input, weights and output."""
@@ -43,9 +44,10 @@ class Linear(Op):
 
     Inputs: the activation, the weights and, optionally, a constant bias. Forms, by the types of
     input and weights: float32 and float32, float16, or int8, whose weights are multiplied by their
-    scales; int8 and int8; int16 and int8. An integer bias is in units of input scale times weight
-    scale. Sums of int16 have 64 bits and are scaled by `multiply_wide`, unless the bias is int32.
-    All channels of int8 weights have the same zero point, 0 where the input is int16 or float32.
+    scales; int8 and int8 or int4; int16 and int8. An integer bias is in units of input scale times
+    weight scale. Sums of int16 have 64 bits and are scaled by `multiply_wide`, unless the bias is
+    int32. All channels of int8 weights have the same zero point, 0 where the input is int16 or
+    float32.
     """
 
     activation: Activation = Activation.NONE
@@ -78,8 +80,8 @@ class Linear(Op):
         if biases is None:
             found.append(
                 f"input, weights and output are {image.dtype.value}, {weights.dtype.value} and"
-                f" {output.dtype.value}; allowed: all float32, all int8, int16 with int8 weights,"
-                " float32 with float16 or int8 weights"
+                f" {output.dtype.value}; allowed: all float32, all int8, int8 with int4 weights,"
+                " int16 with int8 weights, float32 with float16 or int8 weights"
             )
         if found or biases is None:
             return found

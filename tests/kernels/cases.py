@@ -11,6 +11,7 @@ from elementwise_cases import ELEMENTWISE_CASES
 from harness import Call
 from linear_cases import LINEAR_CASES
 from move_sites import bilinear_cases, move_cases
+from narrow_cases import narrowed
 from sites import (
     HOSTILE_NUMBERS,
     Case,
@@ -166,6 +167,7 @@ CASES = [
     *conv_cases(),
     *depthwise_cases(),
     *linear_cases(),
+    *narrowed((*conv_cases(), *depthwise_cases(), *linear_cases())),
     *pool_cases(),
     *add_cases(),
     *mean_cases(),

@@ -30,9 +30,10 @@ class Field:
 
 @lru_cache
 def headers() -> str:
-    """All headers of the kernels."""
+    """All headers of the kernels but those of one ISA, which hold no parameters."""
     files = sorted((kernel_folder() / "include").glob("*.h"))
-    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+    kept = [file for file in files if not file.stem.endswith("_dsp")]
+    return "\n".join(file.read_text(encoding="utf-8") for file in kept)
 
 
 @lru_cache

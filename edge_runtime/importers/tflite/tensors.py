@@ -9,6 +9,7 @@ import numpy as np
 from edge_runtime.graph import Array, DType, Kind, Quantization, Tensor
 from edge_runtime.importers.tflite.file import FileTensor
 from edge_runtime.importers.unsupported import UnsupportedError
+from edge_runtime.nibbles import unpack_nibbles
 
 _TYPES = {dtype.value: dtype for dtype in DType}
 
@@ -19,7 +20,7 @@ def graph_tensor(name: str, tensor: FileTensor) -> Tensor:
     if tensor.raw is None:
         kind = Kind.STATE if tensor.is_variable else Kind.ACTIVATION
         return Tensor(name, tensor.shape, _dtype(tensor), kind, quantization)
-    return Tensor.constant(name, constant_values(tensor), quantization)
+    return Tensor.constant(name, constant_values(tensor), quantization, _dtype(tensor))
 
 
 def is_dynamic(tensor: FileTensor) -> bool:
@@ -38,13 +39,16 @@ def refuse_dynamic(tensor: FileTensor) -> None:
 
 def constant_values(tensor: FileTensor) -> Array:
     """The data of a constant; UnsupportedError where they do not fit its shape and type."""
-    dtype = _dtype(tensor).numpy.newbyteorder("<")
-    needed = math.prod(tensor.shape) * dtype.itemsize
+    kept = _dtype(tensor)
+    needed = -(-math.prod(tensor.shape) * kept.bits // 8)
     if min(tensor.shape, default=1) < 1 or tensor.raw is None or tensor.raw.size != needed:
         held = 0 if tensor.raw is None else tensor.raw.size
         raise UnsupportedError(
             f"shape {tensor.shape} of {tensor.type} takes {needed} bytes, the file holds {held}"
         )
+    if kept is DType.INT4:
+        return unpack_nibbles(tensor.raw, math.prod(tensor.shape)).reshape(tensor.shape)
+    dtype = kept.numpy.newbyteorder("<")
     values = np.frombuffer(tensor.raw.tobytes(), dtype).reshape(tensor.shape)
     if not np.isfinite(values).all():
         raise UnsupportedError("it holds values that are not finite")

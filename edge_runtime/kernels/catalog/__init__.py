@@ -10,6 +10,7 @@ from edge_runtime.kernels.catalog import (
     elementwise,
     linear,
     linear_float,
+    linear_narrow,
     linear_wide,
     matmul,
     move,
@@ -24,6 +25,7 @@ from edge_runtime.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
     *linear.KERNELS,
+    *linear_narrow.KERNELS,
     *linear_wide.KERNELS,
     *linear_float.KERNELS,
     *matmul.KERNELS,

@@ -52,9 +52,15 @@ void er_conv_transposed_s8_ref(const er_conv_grouped_s8 *p, const int8_t *input,
                                void *scratch);
 void er_depthwise_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8_ref(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_conv_s8w4_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8w4_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8w4_ref(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 
 void er_conv_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_depthwise_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8_dsp(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_conv_s8w4_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8w4_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8w4_dsp(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 
 #endif

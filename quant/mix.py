@@ -1,0 +1,263 @@
+"""Which layers get how many bits, by how much noise each makes when it alone is changed."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from edge_runtime.errors import BudgetError
+from edge_runtime.evaluate import stored
+from edge_runtime.graph import Graph, Node, Op
+from edge_runtime.ops import DepthwiseConv2D
+from edge_runtime.quant.build import Built, Calibration, build, layer_bytes
+from edge_runtime.quant.convert import quantize_graph
+from edge_runtime.quant.precision import Forms, Precision, has_weights, refused
+from edge_runtime.quant.refine import round_layer
+from edge_runtime.quant.samples import values_of
+
+SPARED = 0.1
+"""The share of all weights that `w4a8` may leave at 8 bits."""
+UNFAIR = 2.0
+"""It does so with layers of this many times as much noise as the bytes they save would allow."""
+SENSITIVE = 0.05
+"""A node is sensitive if 16 bits for it alone take this share of the network's noise away."""
+
+
+PROBED = 64
+"""Held-out samples that single changes are judged by."""
+
+
+class Recipe(enum.Enum):
+    """What `quantize` aims for. The value is the name of the option."""
+
+    INT8 = "int8"
+    """int8 weights and activations."""
+    INT8X16 = "int8x16"
+    """The same, with int16 activations where int8 costs most."""
+    W4A8 = "w4a8"
+    """int4 weights, but for the few layers that bear it worst."""
+    AUTO = "auto"
+    """As many bits as a flash budget allows, where they do most."""
+
+
+@dataclass(frozen=True)
+class LayerChoice:
+    """The precision of one layer, and why.
+
+    `noise` is that of the network if this layer alone is at `w4`, or `a16`, over that of int8
+    throughout; None where that was not tried.
+    """
+
+    node: str
+    op: str
+    precision: str
+    weight_bytes: int
+    noise: float | None
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """The integer graph of a recipe, and the choices that led there."""
+
+    built: Built
+    choices: tuple[LayerChoice, ...]
+
+
+def mix(given: Calibration, recipe: Recipe, *, flash: int | None, most_drop: float | None) -> Mixed:
+    """The graph of a recipe.
+
+    `flash` is the budget of `auto` for `flash_bytes`, `most_drop` the points of agreement with
+    float that it may lose on held-out samples before it spends int16 activations. BudgetError: no
+    mix fits; it names the smallest.
+    """
+    work = _Work(given)
+    match recipe:
+        case Recipe.INT8:
+            pass
+        case Recipe.INT8X16:
+            work.widen()
+        case Recipe.W4A8:
+            work.narrow_all()
+        case Recipe.AUTO:
+            if flash is not None:
+                work.narrow_to(flash)
+            if most_drop is not None:
+                work.widen_until(most_drop)
+    return Mixed(work.built, work.choices())
+
+
+class _Work:
+    """The choice so far: a precision for each node that is not plain int8."""
+
+    def __init__(self, given: Calibration) -> None:
+        self.given = given
+        self.graph = given.graph
+        self.base = build(given, Forms.of(self.graph))
+        self.built = self.base
+        self.plain = self._converted({})
+        """Int8 as it is without refinement: what single changes are compared with."""
+        self.plain_noise = given.noise(self.plain, PROBED)
+        self._wanted: dict[str, Precision] = {}
+        self._noise: dict[tuple[str, Precision], float] = {}
+        self._reasons: dict[str, str] = {}
+
+    def _layers(self) -> list[Node]:
+        return [node for node in self.graph.nodes if has_weights(self.graph, node)]
+
+    def _names(self, kind: type[Op]) -> list[str]:
+        return [node.name for node in self.graph.nodes if isinstance(node.op, kind)]
+
+    def _rebuild(self) -> None:
+        if self._wanted:
+            self.built = build(self.given, Forms.of(self.graph, self._wanted))
+
+    def _candidates(self, precision: Precision, nodes: Iterable[Node]) -> list[str]:
+        """The nodes that can have a precision, and the noise with each alone measured."""
+        able = [node.name for node in nodes if refused(self.graph, node, precision) is None]
+        able = [name for name in able if name in self.base.forms.precisions]
+        missing = [name for name in able if (name, precision) not in self._noise]
+        if precision is Precision.W4:
+            self._noise |= self._noise_of_int4(missing)
+        else:
+            self._noise |= {
+                (name, precision): self._noise_with(name, precision) for name in missing
+            }
+        return able
+
+    def _converted(self, wanted: Mapping[str, Precision]) -> Graph:
+        forms = Forms.of(self.graph, wanted)
+        return quantize_graph(self.base.source, self.base.ranges, forms=forms)
+
+    def _noise_with(self, name: str, precision: Precision) -> float:
+        return self.given.noise(self._converted({name: precision}), PROBED)
+
+    def _noise_of_int4(self, names: list[str]) -> dict[tuple[str, Precision], float]:
+        if not names:
+            return {}
+        samples = self.given.samples
+        inputs = {n: stored(self.plain.tensors[n], array) for n, array in samples.both.items()}
+        values = values_of(self.plain, inputs)
+        found = {}
+        for name in names:
+            narrow = self._converted({name: Precision.W4})
+            narrow = round_layer(self.base.source, narrow, name, samples, values)
+            found[name, Precision.W4] = self.given.noise(narrow, PROBED)
+        return found
+
+    def _cost(self, name: str) -> float:
+        """Noise that int4 weights add, for each byte they save."""
+        return max(0.0, self._added(name)) / max(1, self._saved(name))
+
+    def _added(self, name: str) -> float:
+        return self._noise[name, Precision.W4] - self.plain_noise
+
+    def _saved(self, name: str) -> int:
+        wide, narrow = (
+            layer_bytes(self.graph, name, each) for each in (Precision.W8, Precision.W4)
+        )
+        return wide - narrow
+
+    def narrow_all(self) -> None:
+        """int4 for all layers but depthwise ones, and those of most noise a byte."""
+        able = self._candidates(Precision.W4, self._layers())
+        for name in self._names(DepthwiseConv2D):
+            self._reasons[name] = (
+                "kept at int8: few weights, and 4 bits cost most there for each byte"
+            )
+        able = [name for name in able if name not in self._reasons]
+        total = sum(self._saved(name) for name in able)
+        fair = sum(max(0.0, self._added(name)) for name in able) / max(1, total)
+        spared = 0
+        self._wanted = dict.fromkeys(able, Precision.W4)
+        for name in sorted(able, key=self._cost, reverse=True):
+            unfair = self._cost(name) / fair if fair else 0.0
+            if unfair < UNFAIR or spared + self._saved(name) > SPARED * total:
+                self._reasons[name] = "int4: halves its weights"
+                continue
+            spared += self._saved(name)
+            del self._wanted[name]
+            self._reasons[name] = f"kept at int8: {unfair:.1f} times its share of the noise"
+        self._rebuild()
+
+    def narrow_to(self, flash: int) -> None:
+        """int4 for as many layers as the budget asks for, those of least noise a byte first."""
+        needed = self.base.flash_bytes - flash
+        if needed <= 0:
+            return
+        able = sorted(self._candidates(Precision.W4, self._layers()), key=self._cost)
+        smallest = self.base.flash_bytes - sum(self._saved(name) for name in able)
+        if smallest > flash:
+            raise BudgetError(
+                f"with int4 weights wherever they can be, the constants of {self.graph.name} take"
+                f" {smallest:,} bytes; the budget is {flash:,}",
+                hint=f"allow --flash {smallest}, or give a smaller model",
+            )
+        chosen: list[str] = []
+        for name in able:
+            if needed > 0:
+                chosen.append(name)
+                needed -= self._saved(name)
+        # What the last one saved too much may let earlier ones off.
+        for name in sorted(chosen, key=self._added, reverse=True):
+            if needed + self._saved(name) <= 0:
+                chosen.remove(name)
+                needed += self._saved(name)
+        for name in able:
+            told = f"{self._cost(name) * 1024:.2g} noise a KiB saved"
+            kept = "int4 to fit the flash budget" if name in chosen else "int8 fits"
+            self._reasons[name] = f"{kept}: {told}"
+        self._wanted |= dict.fromkeys(chosen, Precision.W4)
+        self._rebuild()
+
+    def _sensitive(self) -> list[str]:
+        """Nodes whose int8 activations make most of the noise, the worst first."""
+        able = self._candidates(Precision.A16, self.graph.nodes)
+        able = [name for name in able if name not in self._wanted]
+        whole = self.plain_noise or 1.0
+        gains = {name: 1 - self._noise[name, Precision.A16] / whole for name in able}
+        worst = [name for name in able if gains[name] >= SENSITIVE]
+        for name in worst:
+            told = f"{gains[name]:.0%} of the noise goes"
+            self._reasons[name] = f"sensitive: with int16 for it alone, {told}"
+        return sorted(worst, key=lambda name: -gains[name])
+
+    def widen(self) -> None:
+        """int16 activations for all sensitive nodes."""
+        self._wanted |= dict.fromkeys(self._sensitive(), Precision.A16)
+        self._rebuild()
+
+    def widen_until(self, most_drop: float) -> None:
+        """int16 activations for the most sensitive node, and the next, until the drop will do."""
+        for name in [*self._sensitive(), None]:
+            agreement = self.given.agreement(self.built.graph)
+            if name is None or agreement is None or 100 * (1 - agreement) <= most_drop:
+                return
+            self._wanted[name] = Precision.A16
+            self._rebuild()
+
+    def choices(self) -> tuple[LayerChoice, ...]:
+        """What was chosen for each layer with weights, and each other node that is not int8."""
+        weighted = {node.name for node in self._layers()}
+        forms = self.built.forms
+        found = []
+        for node in self.graph.nodes:
+            precision = forms.precisions.get(node.name)
+            if node.name not in weighted and precision in {None, Precision.W8}:
+                continue
+            found.append(self._choice(node, precision, node.name in weighted))
+        return tuple(found)
+
+    def _choice(self, node: Node, precision: Precision | None, weighted: bool) -> LayerChoice:
+        tried = self._noise.get((node.name, Precision.W4))
+        tried = self._noise.get((node.name, Precision.A16), tried)
+        size = layer_bytes(self.graph, node.name, precision or Precision.W8) if weighted else 0
+        return LayerChoice(
+            node.name,
+            node.op.NAME,
+            "float32" if precision is None else precision.value,
+            4 * size if precision is None else size,
+            tried / self.plain_noise if tried is not None and self.plain_noise else None,
+            self._reasons.get(node.name, self.built.forms.floats.get(node.name, "int8")),
+        )
