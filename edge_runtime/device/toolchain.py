@@ -42,8 +42,11 @@ _ZIG_CORE = {
     "cortex-m4": ("thumb-freestanding-eabihf", "cortex_m4+vfp4d16sp"),
     "cortex-m7": ("thumb-freestanding-eabihf", "cortex_m7+fp_armv8d16sp"),
     "cortex-m33": ("thumb-freestanding-eabihf", "cortex_m33+fp_armv8d16sp+dsp"),
+    "cortex-m55": ("thumb-freestanding-eabihf", "cortex_m55+mve_fp+fp_armv8d16"),
+    "rv32imc": ("riscv32-freestanding-none", "generic_rv32+m+c+zicsr"),
 }
-
+# Every variable by itself, in .bss: the linker script puts each where it belongs.
+_ZIG_ARCHITECTURE = {"riscv": ("-mllvm", "-enable-global-merge=false", "-msmall-data-limit=0")}
 
 _COMPLAINT = re.compile(r"(?<!collect2: )error: |undefined|overflowed|initialized variables")
 
@@ -66,7 +69,7 @@ class Toolchain:
         if self.name == "gcc":
             return gcc_core_flags(board)
         target, cpu = _ZIG_CORE[board.core]
-        return ("-target", target, f"-mcpu={cpu}")
+        return ("-target", target, f"-mcpu={cpu}", *_ZIG_ARCHITECTURE.get(board.architecture, ()))
 
     def compile_flags(self, board: Board, optimize: str) -> tuple[str, ...]:
         """All flags for a C file of the model. ToolchainError: `optimize` is none of ours."""
