@@ -79,7 +79,7 @@ def test_the_picos_boot_code_has_its_checksum(built, compiler):
 
 
 def test_the_pico_2_finds_its_image_definition(built, compiler):
-    """RP2350 datasheet, 5.9.5: a block within the first 4 KiB; here the smallest for Arm, secure."""
+    """pico-sdk picobin.h: a block within the first 4 KiB; the smallest for a secure Arm image."""
     image = built("rpi_pico2", compiler).elf.with_suffix(".bin").read_bytes()
     at = image.index((0xFFFFDED3).to_bytes(4, "little"))
     assert at % 4 == 0 and at + 20 <= 4096
