@@ -156,6 +156,10 @@ def export(
     board: BoardOption,
     out: Annotated[Path, typer.Option(help="the folder to write")],
     calibration: Calibration = None,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="the project around it: plain, cmake, platformio or arduino"),
+    ] = "plain",
     compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
     keep_dead_channels: KeepDeadChannels = False,
     ram: Ram = None,
@@ -165,11 +169,12 @@ def export(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compile a model to a firmware folder for a board: plain C, project files, and the image."""
+    """Compile a model to a firmware folder for a board: plain C, the image, and a project."""
     from edge_runtime import api
     from edge_runtime.tables import show, sizes_table
 
     options, flags = _options(keep_dead_channels, ram, input_rows, layerwise)
+    flags += "" if form == "plain" else f" --format {form}"
     graph = _int8(model, calibration)
     exported = api.export(
         graph,
@@ -178,6 +183,7 @@ def export(
         origin=api.origin(model, f"edge-runtime export {model.name} --board {board}{flags}"),
         compiler=compiler,
         options=options,
+        form=form,
     )
     if as_json:
         typer.echo(exported.to_json())

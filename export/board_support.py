@@ -1,4 +1,4 @@
-"""What a board adds to the exported model: its C files, its linker script, its compiler flags."""
+"""What a board adds to the exported model: its C files and its linker script."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
 from edge_runtime.boards import CORES, Board, Clock, Uart
-from edge_runtime.errors import BoardError, ToolchainError
+from edge_runtime.errors import BoardError
 
 DEFAULT_STACK_BYTES = 4096
 """Room for the stack where the caller knows no better."""
@@ -22,27 +22,6 @@ _STARTUP = {"arm": "startup.c", "riscv": "startup_riscv.c"}
 _GCC_HELPERS = "freestanding.c"
 _INCLUDE = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)
 _ELSEWHERE = ("board.h", "model.h")
-
-_GCC_CORE = {
-    "cortex-m0plus": ("-mcpu=cortex-m0plus", "-mfloat-abi=soft"),
-    "cortex-m4": ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
-    "cortex-m7": ("-mcpu=cortex-m7", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"),
-    "cortex-m33": ("-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"),
-    "cortex-m55": ("-mcpu=cortex-m55", "-mfloat-abi=hard"),
-}
-
-
-def gcc_core_flags(board: Board) -> tuple[str, ...]:
-    """The flags of arm-none-eabi-gcc that name the core, for compiling and for linking.
-
-    ToolchainError: that compiler has no such core.
-    """
-    if board.core not in _GCC_CORE:
-        raise ToolchainError(
-            f"arm-none-eabi-gcc knows no {board.core}, the core of {board.name}",
-            hint="build with zig",
-        )
-    return ("-mthumb", *_GCC_CORE[board.core])
 
 
 def board_files(

@@ -18,7 +18,7 @@ from edge_runtime.export.board_support import board_files
 from edge_runtime.export.files import write_folder
 from edge_runtime.export.manifest import MANIFEST, Layer, Manifest, Port
 from edge_runtime.export.model_c import Compiled
-from edge_runtime.export.project import project_files
+from edge_runtime.export.project import ENTRIES, Format, project_files
 from edge_runtime.graph import Graph, Kind
 from edge_runtime.graph.dump import dump
 from edge_runtime.kernels import Choice, choose
@@ -122,12 +122,18 @@ class Firmware:
     files: dict[str, str | bytes]
 
     def write(self, folder: Path) -> None:
-        """Write all files; DataError where `folder` holds something that no export made."""
-        write_folder(folder, self.files, MANIFEST)
+        """Write all files; DataError where `folder` holds something that no export made.
+
+        What an earlier export left there of another format is removed.
+        """
+        write_folder(folder, self.files, MANIFEST, stale=ENTRIES)
 
 
-def generate(compiled: Compiled, board: Board, origin: Origin) -> Firmware:
-    """The firmware folder of a compiled graph; the same inputs give the same bytes."""
+def generate(compiled: Compiled, board: Board, origin: Origin, form: Format = "plain") -> Firmware:
+    """The firmware folder of a compiled graph; the same inputs give the same bytes.
+
+    BoardError: the format has no place for the board.
+    """
     manifest = _manifest(compiled, board, origin)
     provenance = _provenance(manifest)
     files: dict[str, str | bytes] = {
@@ -144,7 +150,7 @@ def generate(compiled: Compiled, board: Board, origin: Origin) -> Firmware:
     sources = sorted(Path(name).name for name in files if name.endswith(".c"))
     support = board_files(board)
     files.update({f"board/{name}": content for name, content in support.items()})
-    files.update(project_files(board, manifest, sources))
+    files.update(project_files(form, board, manifest, sources))
     return Firmware(manifest, files)
 
 

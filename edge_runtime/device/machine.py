@@ -203,7 +203,7 @@ class Machine:
 
     def _on_exception(self, uc: Uc, number: int, _data: object) -> None:
         cause = self._processor.traps.get(number, f"took exception {number}")
-        if self._board.core == "rv32imc" and cause is UNKNOWN and skip_vendor_register(uc):
+        if self._board.architecture == "riscv" and cause is UNKNOWN and skip_vendor_register(uc):
             return
         self._fault = f"{self._here()} {cause}"
         self._uc.emu_stop()
