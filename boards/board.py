@@ -107,7 +107,10 @@ class Counter:
 
 @dataclass(frozen=True)
 class UsbId:
-    """A USB device that the board shows up as; `boot` while it waits for firmware by USB."""
+    """A USB device that the board shows up as; `boot` while it waits for firmware by USB.
+
+    `port` is False where it has no serial port.
+    """
 
     vid: int
     pid: int
@@ -115,6 +118,7 @@ class UsbId:
     source: str
     verified: bool
     boot: bool = False
+    port: bool = True
 
 
 Method = Literal["platformio", "pyocd", "esptool", "uf2", "openocd"]
@@ -127,7 +131,8 @@ class Flashing:
 
     `methods` are tried in this order; none where nothing can be flashed. `openocd` are its
     configuration files, `pyocd` its name of the chip, which is in a `pack` where it is not built
-    in. `boot` says how the board is made to wait for firmware.
+    in. `boot` says how the board is made to wait for firmware, which for UF2 is a drive: its file
+    INFO_UF2.TXT names it as `drive`.
     """
 
     by_hand: str
@@ -137,6 +142,7 @@ class Flashing:
     pack: bool = False
     esptool: str = ""
     uf2_family: int | None = None
+    drive: str = ""
     boot: str = ""
     usb: tuple[UsbId, ...] = ()
 

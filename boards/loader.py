@@ -106,18 +106,21 @@ def _check(board: Board, where: str) -> None:
     _check_map(board, where)
 
 
+_NEEDS = {"uf2": "uf2_family and drive"}
+
+
 def _check_flashing(board: Board, where: str) -> None:
     flashing = board.flashing
     needed = {
         "platformio": board.platformio,
         "pyocd": flashing.pyocd,
         "esptool": flashing.esptool,
-        "uf2": flashing.uf2_family,
+        "uf2": flashing.uf2_family and flashing.drive,
         "openocd": flashing.openocd,
     }
     for method in flashing.methods:
         if not needed[method]:
-            raise BoardError(f"{where}: flashing by {method} needs the key {method}")
+            raise BoardError(f"{where}: flashing by {method} needs {_NEEDS.get(method, method)}")
 
 
 def _check_map(board: Board, where: str) -> None:

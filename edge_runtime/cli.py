@@ -210,6 +210,30 @@ def build(
 
 
 @app.command()
+def flash(
+    folder: Annotated[Path, typer.Argument(help="a folder that `export` made")],
+    board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
+    port: Annotated[
+        str | None, typer.Option(help="its serial port, or the drive that takes a UF2 file")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="platformio, pyocd, esptool, uf2 or openocd")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the image of an exported folder to its board, by a tool that is installed."""
+    from edge_runtime import api
+
+    done = api.flash(
+        folder, board=board, port=port, method=method, say=lambda text: typer.echo(text, err=True)
+    )
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(done), default=str))
+    else:
+        typer.echo(f"flashed {done.image}")
+
+
+@app.command()
 def emulate(
     model: Annotated[Path, typer.Argument(help="an exported folder, or a model file")],
     cases: Annotated[Path, typer.Option("--input", help=".npz with in0, … (first axis: cases)")],

@@ -9,7 +9,8 @@
     ├── ToolchainError    a compiler is missing or refused the code
     ├── EmulationError    the firmware faulted, hung, or touched memory the board does not have
     ├── LinkError         the firmware does not answer, or not as the protocol says
-    └── DifferenceError   a layer of the firmware makes something else than the reference
+    ├── DifferenceError   a layer of the firmware makes something else than the reference
+    └── FlashError        the board, its port or its drive is not found, or a tool failed to write
 
 Every one says what went wrong and where; `hint` says what to do next. The command line prints both
 and exits with a code of its own for each class; it never shows a traceback for one of these.
@@ -106,3 +107,9 @@ class DifferenceError(EdgeRuntimeError):
     """A layer of the firmware makes something else than the reference."""
 
     exit_code = 10
+
+
+class FlashError(EdgeRuntimeError):
+    """The board is not found, or the tool that should write its flash failed."""
+
+    exit_code = 11

@@ -1,4 +1,4 @@
-"""The example: it reads a sensor buffer, runs the model and prints the class, in C or as a sketch."""
+"""The example: it reads a sensor buffer, runs the model, prints the class. C, or a sketch."""
 
 from __future__ import annotations
 

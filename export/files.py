@@ -17,8 +17,8 @@ def write_folder(
     """Write `files` (by path relative to `folder`) all together.
 
     They are written to a temporary folder first; then each top-level entry takes the place of the
-    one of that name, and those called as in `stale` go. Others are left alone. DataError: `folder` is no directory,
-    or holds files but not `marker`, so it is not one that this package made.
+    one of that name, and those called as in `stale` go. Others are left alone. DataError: `folder`
+    is no directory, or holds files but not `marker`, so it is not one that this package made.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; the output is a folder", hint="name another folder")

@@ -129,7 +129,7 @@ def test_a_path_is_no_board():
         ("by_hand =", "by_hnd =", "flashing: unknown key by_hnd", "did you mean by_hand?"),
         ('"pyocd", ', '"pyocdd", ', r"methods\[1\] is 'pyocdd'", "platformio, pyocd"),
         ('pyocd = "', 'openocd = ["x"] #', "Cannot overwrite a value", ""),
-        ('pyocd = "stm32l552zetxq"', "", "flashing by pyocd needs the key pyocd", ""),
+        ('pyocd = "stm32l552zetxq"', "", "flashing by pyocd needs pyocd", ""),
         ("[counter]\n", "[uart3]\n", "unknown key uart3", "did you mean uart?"),
         ("hz = 110_000_000", "hz = 110e6", "clock: hz: int expected, not 110000000.0", ""),
         ("verified = true", 'verified = "yes"', "verified: bool expected", ""),
