@@ -229,6 +229,11 @@ class Board:
         return self._spaces("ram")
 
     @property
+    def ram_bytes(self) -> int:
+        """All RAM that firmware may use; BoardError for the host."""
+        return sum(space.size for space in self.ram_spaces)
+
+    @property
     def qemu(self) -> str | None:
         """The QEMU machine that boots the image, or None."""
         return None if self.emulation is None else self.emulation.machine

@@ -100,7 +100,7 @@ def boards(as_json: Json = False) -> None:
                 "core": board.core,
                 "clock_hz": board.clock_hz,
                 "flash_bytes": None if board.is_host else board.flash.size,
-                "ram_bytes": None if board.is_host else board.ram.size,
+                "ram_bytes": None if board.is_host else board.ram_bytes,
                 "isas": board.isas,
             }
             for board in known

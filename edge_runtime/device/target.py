@@ -137,7 +137,9 @@ class Target(ABC):
     def _part(self, index: int, bucket: int) -> LayerProfile:
         blocks = self.counter.blocks(bucket)
         count = instructions(blocks, self.image.read, self.image.architecture)
-        cycles = self._model and self._model.cycles(self._tracer.lines(blocks))
+        cycles = None
+        if self._model is not None:
+            cycles = self._model.cycles(self._tracer.lines(blocks))
         return LayerProfile(index, count, cycles)
 
     def _invoke(self) -> None:

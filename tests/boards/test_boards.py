@@ -95,7 +95,7 @@ def test_ram_that_does_not_touch_is_several_spaces():
 def test_figures(name, mhz, flash_kib, ram_kib):
     board = load_board(name)
     assert (board.clock_hz, board.flash.size) == (mhz * 1_000_000, flash_kib * 1024)
-    assert sum(space.size for space in board.ram_spaces) == ram_kib * 1024
+    assert board.ram_bytes == ram_kib * 1024
 
 
 def test_what_is_from_memory_is_said_to_be():
