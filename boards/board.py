@@ -175,7 +175,8 @@ class Board:
 
     `regions` are the memories that firmware may use. `peripherals` are the registers that its
     start-up and serial port touch: an emulator answers there, and nowhere else. `port` names the
-    C file in firmware/ports; `boot` the one with what the boot ROM wants to see, if any.
+    C file in firmware/ports; `boot` the one with what the boot ROM wants to see, if any. `hardware`
+    says what has run on the real board; empty where nothing has.
     """
 
     name: str
@@ -191,6 +192,7 @@ class Board:
     counter: Counter | None = None
     platformio: PlatformIO | None = None
     emulation: Emulation | None = None
+    hardware: str = ""
     notes: str = ""
 
     @property

@@ -16,8 +16,8 @@ CORE = {
     "kernels", "memory", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
-    "__main__", "api", "bench", "cli", "diff", "emulation", "jobs", "measure", "measurement",
-    "progress", "quickstart", "report", "results", "summary", "tables",
+    "__main__", "api", "bench", "boards_doc", "cli", "diff", "emulation", "jobs", "measure",
+    "measurement", "progress", "quickstart", "report", "results", "summary", "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
