@@ -145,7 +145,7 @@ def _platformio(board: Board, folder: Path, image: Path, port: SeenPort | None) 
 
 def _pyocd(board: Board, folder: Path, image: Path, port: SeenPort | None) -> tuple[str, ...]:
     serial = () if port is None or not port.serial_number else ("--uid", port.serial_number)
-    return ("flash", "--target", board.flashing.pyocd, *serial, str(image))
+    return ("flash", "--no-wait", "--target", board.flashing.pyocd, *serial, str(image))
 
 
 def _openocd(board: Board, folder: Path, image: Path, port: SeenPort | None) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ def test_pyocd_where_openocd_is_not(exported, ports, tools):
     folder = exported("nucleo_h743zi")
     flash.flash(folder, load_board("nucleo_h743zi"))
     image = str(folder / "build" / "firmware.elf")
-    assert ran("pyocd") == ["flash", "--target", "stm32h743xx", "--uid", "066BFF", image]
+    options = ["--no-wait", "--target", "stm32h743xx", "--uid", "066BFF"]
+    assert ran("pyocd") == ["flash", *options, image]
 
 
 def test_a_tool_may_be_a_module_of_this_python(monkeypatch, tools):
