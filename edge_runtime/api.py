@@ -13,6 +13,7 @@ import dataclasses
 import enum
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,6 +23,7 @@ from edge_runtime.errors import AccuracyError, BoardError, DataError, ModelError
 if TYPE_CHECKING:
     from edge_runtime.cases import Cases
     from edge_runtime.device.build import Build
+    from edge_runtime.device.flash import Flashed
     from edge_runtime.diff import Compared
     from edge_runtime.emulation import Emulation
     from edge_runtime.export.firmware import Options, Origin
@@ -243,18 +245,22 @@ def export(
     origin: Origin | None = None,
     compiler: str = "zig",
     options: Options | None = None,
+    form: str = "plain",
 ) -> Exported:
     """Write and build the firmware of a graph for a board, in the types that the graph has.
 
+    `form` names the project that is written around it: plain (none), cmake, platformio or arduino.
     The folder appears whole or not at all. Raises ModelError for a node without a kernel,
-    BudgetError where RAM or flash do not hold it, ToolchainError without a compiler.
+    BudgetError where RAM or flash do not hold it, ToolchainError without a compiler, BoardError
+    where the project cannot be made for the board.
     """
     from edge_runtime.boards import load_board
     from edge_runtime.export.firmware import Options, Origin, compile_graph, generate
+    from edge_runtime.export.project import parse_format
 
-    target, out = load_board(board), Path(folder)
+    target, out, project = load_board(board), Path(folder), parse_format(form)
     compiled = compile_graph(graph, target, options or Options())
-    firmware = generate(compiled, target, origin or Origin.of_graph(graph))
+    firmware = generate(compiled, target, origin or Origin.of_graph(graph), project)
     with tempfile.TemporaryDirectory() as temporary:
         trial = Path(temporary) / "firmware"
         firmware.write(trial)
@@ -308,16 +314,10 @@ def emulate(
     """
     from edge_runtime import emulation
     from edge_runtime.cases import Cases, load_arrays
-    from edge_runtime.export.manifest import Manifest
     from edge_runtime.measurement import record
 
     where = Path(folder)
-    manifest = Manifest.load(where)
-    if board not in {None, manifest.board}:
-        raise DataError(
-            f"{where} was exported for {manifest.board}, not for {board}",
-            hint=f"export the model with --board {board}",
-        )
+    manifest = _exported_for(where, board)
     if not isinstance(cases, Cases):
         inputs = [port.tensor() for port in manifest.inputs]
         cases = Cases.of(inputs, load_arrays(Path(cases)), manifest.streaming)
@@ -353,6 +353,39 @@ def diff(
         options = Options(layerwise=True)
         folder = export(graph, board, Path(temporary) / "firmware", options=options).folder
         return layers.diff(graph, folder, cases, against=expected, port=port, progress=progress)
+
+
+def flash(
+    folder: Path | str,
+    *,
+    board: str | None = None,
+    port: str | None = None,
+    method: str | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Flashed:
+    """Write the image of an exported folder to its board; see `edge_runtime.device.flash`.
+
+    `board` may be named to be sure of it: DataError where the folder was exported for another.
+    """
+    from edge_runtime.boards import load_board
+    from edge_runtime.device.flash import flash as flash_image
+
+    where = Path(folder)
+    target = load_board(_exported_for(where, board).board)
+    return flash_image(where, target, port=port, method=method, say=say)
+
+
+def _exported_for(folder: Path, board: str | None) -> Manifest:
+    """The manifest of an exported folder; DataError where it is for another board."""
+    from edge_runtime.export.manifest import Manifest
+
+    manifest = Manifest.load(folder)
+    if board not in {None, manifest.board}:
+        raise DataError(
+            f"{folder} was exported for {manifest.board}, not for {board}",
+            hint=f"export the model with --board {board}",
+        )
+    return manifest
 
 
 def summary(

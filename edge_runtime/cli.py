@@ -100,7 +100,7 @@ def boards(as_json: Json = False) -> None:
                 "core": board.core,
                 "clock_hz": board.clock_hz,
                 "flash_bytes": None if board.is_host else board.flash.size,
-                "ram_bytes": None if board.is_host else board.ram.size,
+                "ram_bytes": None if board.is_host else board.ram_bytes,
                 "isas": board.isas,
             }
             for board in known
@@ -194,6 +194,10 @@ def export(
     board: BoardOption,
     out: Annotated[Path, typer.Option(help="the folder to write")],
     calibration: Calibration = None,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="the project around it: plain, cmake, platformio or arduino"),
+    ] = "plain",
     compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
     keep_dead_channels: KeepDeadChannels = False,
     ram: Ram = None,
@@ -203,11 +207,12 @@ def export(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compile a model to a firmware folder for a board: plain C, project files, and the image."""
+    """Compile a model to a firmware folder for a board: plain C, the image, and a project."""
     from edge_runtime import api
     from edge_runtime.tables import show, sizes_table
 
     options, flags = _options(keep_dead_channels, ram, input_rows, layerwise)
+    flags += "" if form == "plain" else f" --format {form}"
     graph = _int8(model, calibration)
     exported = api.export(
         graph,
@@ -216,6 +221,7 @@ def export(
         origin=api.origin(model, f"edge-runtime export {model.name} --board {board}{flags}"),
         compiler=compiler,
         options=options,
+        form=form,
     )
     if as_json:
         typer.echo(exported.to_json())
@@ -239,6 +245,30 @@ def build(
         typer.echo(json.dumps(built and dataclasses.asdict(built), default=str))
     else:
         show(sizes_table(manifest, built))
+
+
+@app.command()
+def flash(
+    folder: Annotated[Path, typer.Argument(help="a folder that `export` made")],
+    board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
+    port: Annotated[
+        str | None, typer.Option(help="its serial port, or the drive that takes a UF2 file")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="platformio, pyocd, esptool, uf2 or openocd")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the image of an exported folder to its board, by a tool that is installed."""
+    from edge_runtime import api
+
+    done = api.flash(
+        folder, board=board, port=port, method=method, say=lambda text: typer.echo(text, err=True)
+    )
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(done), default=str))
+    else:
+        typer.echo(f"flashed {done.image}")
 
 
 @app.command()

@@ -13,10 +13,10 @@ import numpy as np
 from edge_runtime.boards import Board, load_board
 from edge_runtime.cases import Cases
 from edge_runtime.device.build import Build, build
+from edge_runtime.device.emulator import emulated
 from edge_runtime.device.host import HostModel, build_host
 from edge_runtime.device.target import Profile
 from edge_runtime.device.toolchain import find_toolchain
-from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.export.manifest import Manifest
 from edge_runtime.graph import Array, Graph
 from edge_runtime.interpreter import Interpreter
@@ -138,7 +138,7 @@ def _on_host(
 def _on_core(
     manifest: Manifest, board: Board, built: Build, cases: Cases, progress: CountProgress | None
 ) -> Emulation:
-    with UnicornTarget(built.elf, board) as target:
+    with emulated(built.elf, board) as target:
         target.reset()
         first = [array.tobytes() for array in next(iter(cases))[0]]
         target.run(first, manifest.input_rows or 1)
@@ -163,7 +163,8 @@ def _layers(manifest: Manifest, profile: Profile | None) -> tuple[Layer, ...]:
     counted = {layer.index: layer for layer in profile.layers} if profile else {}
     found = []
     for planned in manifest.layers:
-        instructions = cycles = 0 if profile else None
+        instructions = 0 if profile else None
+        cycles = 0 if profile and profile.estimated_cycles is not None else None
         if planned.index in counted:
             layer = counted[planned.index]
             instructions, cycles = layer.instructions, layer.estimated_cycles

@@ -145,7 +145,8 @@ def _decode_plan(raw: dict[str, Any]) -> Plan:
     }
     live = tuple(LiveTensor(**tensor) for tensor in raw["peak"]["tensors"])
     peak = Peak(**{**raw["peak"], "tensors": live})
-    lists = {field: tuple(raw[field]) for field in ("order", "live_bytes", "free")}
+    fields = ("order", "live_bytes", "free", "parts")
+    lists = {field: tuple(raw[field]) for field in fields}
     stages = tuple(
         PlacedStage(
             **{**stage, "nodes": tuple(stage["nodes"]), "state": Placement(**stage["state"])}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +23,8 @@ class Compiled:
     plan: Plan
     layerwise: bool = False
     """Whether layers can be called one by one from outside."""
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """Arrays of the arena that are not in the board's first RAM, and which one each is in."""
 
     @property
     def working(self) -> tuple[Node, ...]:
@@ -99,10 +102,28 @@ class Compiled:
         return "\n".join(part for part in parts if part)
 
     def _memory(self) -> str:
-        text = _ARENA
+        text = "".join(
+            _ARENA.format(name=name, size=size) for name, size in self.arena_parts().items()
+        )
         if self.plan.state_bytes:
             text += _STATE
         return text
+
+    def arena_parts(self) -> dict[str, str]:
+        """The arrays that make up the arena, and their sizes as C has them."""
+        if not self.plan.parts:
+            return {"model_arena": "MODEL_ARENA_BYTES"}
+        return {f"model_arena_{i}": f"{size}u" for i, size in enumerate(self.plan.parts) if size}
+
+    def _arena(self, offset: int) -> str:
+        """The C expression of an address in the arena."""
+        if not self.plan.parts:
+            return f"model_arena + {offset}"
+        part = 0
+        while offset >= self.plan.parts[part]:
+            offset -= self.plan.parts[part]
+            part += 1
+        return f"model_arena_{part} + {offset}"
 
     def _address(self, name: str, constants: dict[str, str]) -> str:
         root = self._root(name).name
@@ -110,7 +131,7 @@ class Compiled:
             return constants[root]
         if root in self.plan.state:
             return f"model_state + {self.plan.state[root].offset}"
-        return f"model_arena + {self.plan.placements[root].offset}"
+        return self._arena(self.plan.placements[root].offset)
 
     def _layer(self, index: int, node: Node, constants: dict[str, str]) -> str:
         choice = self.choices[node.name]
@@ -118,7 +139,7 @@ class Compiled:
         shape = "x".join(map(str, self.graph.node_output(node).shape))
         scratch = "NULL"
         if choice.demand.scratch_bytes:
-            scratch = f"model_arena + {self.plan.scratch[node.name].offset}"
+            scratch = self._arena(self.plan.scratch[node.name].offset)
         if any(node.name in stage.nodes for stage in self.plan.stages):
             function = row_layer(self.graph, node, choice, index, struct, scratch)
         else:
@@ -177,6 +198,7 @@ class Compiled:
             number,
             layers,
             lambda name: self._address(name, {}),
+            self._arena,
         )
 
     def _invoke(self) -> str:
@@ -351,8 +373,8 @@ _PREAMBLE = """\
 """
 
 _ARENA = """\
-MODEL_ALIGNED static uint8_t model_arena[MODEL_ARENA_BYTES];
-typedef char model_arena_is_as_planned[sizeof model_arena == MODEL_ARENA_BYTES ? 1 : -1];
+MODEL_ALIGNED static uint8_t {name}[{size}];
+typedef char {name}_is_as_planned[sizeof {name} == {size} ? 1 : -1];
 """
 
 _STATE = """\

@@ -54,6 +54,7 @@ def stage_tables(
     number: int,
     layers: Mapping[str, int],
     address: Address,
+    arena: Callable[[int], str],
 ) -> str:
     """The tables of stage `number`, and the function that runs it where it is not fed by rows."""
     stage = plan.stages[number]
@@ -70,7 +71,8 @@ def stage_tables(
     ]
     rows = [f"    {{NULL, {{{NONE}, {NONE}}}, {names.index(name)}, 1, 1, 1, 0}},\n" for name in fed]
     rows += [_node(node, choices[node.name], layers[node.name], names) for node in run]
-    state = f"{'model_state' if stage.fed else 'model_arena'} + {stage.state.offset}"
+    at = stage.state.offset
+    state = f"model_state + {at}" if stage.fed else arena(at)
     stage_name = f"stage_{number}"
     text = (
         f"static const er_stream_tensor {stage_name}_tensors[] = {{\n{''.join(tensors)}}};\n"

@@ -16,9 +16,9 @@ CORE = {
     "kernels", "memory", "nibbles", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
-    "__main__", "accuracy", "api", "bench", "cli", "diff", "emulation", "jobs", "measure",
-    "measurement", "onnx_coverage", "onnx_coverage_page", "progress", "quickstart", "report",
-    "results", "summary", "tables",
+    "__main__", "accuracy", "api", "bench", "boards_doc", "cli", "diff", "emulation", "jobs",
+    "measure", "measurement", "onnx_coverage", "onnx_coverage_page", "progress", "quickstart",
+    "report", "results", "summary", "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

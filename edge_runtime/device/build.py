@@ -18,7 +18,7 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from edge_runtime.boards import Board, load_board
+from edge_runtime.boards import Board, Region, load_board
 from edge_runtime.cache import cached, digest
 from edge_runtime.device.toolchain import CompilerError, Toolchain, find_toolchain
 from edge_runtime.errors import BoardError, BudgetError, DataError, EdgeRuntimeError
@@ -69,9 +69,10 @@ def build(directory: Path, *, compiler: str = "zig", optimize: str = "speed") ->
         result = _measure(elf, board, toolchain.version, flags)
         image = elf.with_suffix(".bin")
         image.write_bytes(_flash_content(elf, board))
-        if board.uf2_family is not None:
+        family = board.flashing.uf2_family
+        if family is not None:
             uf2 = elf.with_suffix(".uf2")
-            uf2.write_bytes(uf2_file(image.read_bytes(), board.flash.start, board.uf2_family))
+            uf2.write_bytes(uf2_file(image.read_bytes(), board.flash.start, family))
         for file in Path(temporary).iterdir():
             file.replace(folder / file.name)
     return result
@@ -146,13 +147,16 @@ def _explain(failure: CompilerError, board: Board) -> EdgeRuntimeError:
     if not excess:
         return failure
     sizes = {"FLASH": board.flash.size, "RAM": board.ram.size}
+    sizes |= {f"RAM{i}": space.size for i, space in enumerate(board.ram_spaces) if i}
     lacks = [f"{count:,} bytes of {name}" for name, count in excess.items()]
     has = ", ".join(f"{sizes[name]:,} of {name}" for name in excess)
     ways = {
         "FLASH": "optimize for size, quantize to fewer bits, or take a smaller model",
         "RAM": "take smaller inputs or layers where the report shows the peak",
     }
-    hint = "; ".join([*(ways[name] for name in excess), "or choose a larger board"])
+    hint = "; ".join(
+        [*(ways[name.rstrip("0123456789")] for name in excess), "or choose a larger board"]
+    )
     return BudgetError(f"{board.name} lacks {' and '.join(lacks)} (it has {has})", hint=hint)
 
 
@@ -160,16 +164,26 @@ def _measure(elf: Path, board: Board, compiler: str, flags: tuple[str, ...]) -> 
     with elf.open("rb") as file:
         sections = list(ELFFile(file).iter_sections())
     sizes = {section.name: int(section["sh_size"]) for section in sections}
-    ends = [int(section["sh_addr"]) + int(section["sh_size"]) for section in sections]
+    spans = [(int(section["sh_addr"]), int(section["sh_size"])) for section in sections]
     return Build(
         elf=elf.parent.parent / elf.name,
-        flash_bytes=sizes.get(".model_code", 0),
-        ram_bytes=sizes.get(".model_ram", 0),
+        flash_bytes=_total(sizes, ".model_code", ".model_constants"),
+        ram_bytes=_total(sizes, ".model_ram", ".model_arena"),
         image_flash_bytes=len(_flash_content(elf, board)),
-        image_ram_bytes=max(end for end in ends if end <= board.ram.end) - board.ram.start,
+        image_ram_bytes=sum(_used(space, spans) for space in board.ram_spaces),
         compiler=compiler,
         flags=flags,
     )
+
+
+def _total(sizes: Mapping[str, int], *prefixes: str) -> int:
+    return sum(size for name, size in sizes.items() if name.startswith(prefixes))
+
+
+def _used(space: Region, spans: Sequence[tuple[int, int]]) -> int:
+    """Bytes from the start of a RAM to the end of what is linked into it."""
+    ends = [at + size for at, size in spans if space.start <= at and at + size <= space.end]
+    return max(ends, default=space.start) - space.start
 
 
 def _flash_content(elf: Path, board: Board) -> bytes:

@@ -29,7 +29,11 @@ static uint8_t reply[FRAME_MAX + FRAME_CRC];
 static inline uint32_t *stack_pointer(void)
 {
     uint32_t *pointer;
+#if defined(__riscv)
+    __asm__ volatile("mv %0, sp" : "=r"(pointer));
+#else
     __asm__ volatile("mov %0, sp" : "=r"(pointer));
+#endif
     return pointer;
 }
 

@@ -24,7 +24,7 @@
  *
  * After a fault the firmware sends once, unasked, kind 0xFF, sequence 0, status 4 and twelve words:
  * r0 to r3, r12, lr, pc, xpsr as stacked, CFSR, HFSR, MMFAR, BFAR (the last four 0 on Armv6-M,
- * which has none). It then stands still.
+ * which has none; startup_riscv.c says what stands there on RISC-V). It then stands still.
  */
 #ifndef LINK_H
 #define LINK_H

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.qemu
 
 VALUES = bytes([1, 2, 3, 250, 0, 9, 8, 7])
 EMULATED = [name for name in BOARDS if load_board(name).qemu]
-assert len(EMULATED) >= 2
+assert len(EMULATED) >= 4
+PROGRAMS = {"arm": "qemu-system-arm", "riscv": "qemu-system-riscv32"}
 
 
 def cobs(data):
@@ -49,9 +50,10 @@ def frame(kind, sequence, body=b""):
 class Device:
     """QEMU with the image; `ask` sends a request until it is answered."""
 
-    def __init__(self, elf, machine):
+    def __init__(self, elf, board, *options):
+        command = [PROGRAMS[board.architecture], "-M", board.qemu, "-bios", "none", "-kernel", elf]
         self.process = subprocess.Popen(
-            ["qemu-system-arm", "-M", machine, "-kernel", elf, "-nographic", "-monitor", "none"],
+            [*command, *options, "-nographic", "-monitor", "none"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -93,14 +95,18 @@ class Device:
 
 @pytest.fixture(params=EMULATED)
 def board(request):
-    if shutil.which("qemu-system-arm") is None:
-        pytest.skip("qemu-system-arm is not installed")
-    return load_board(request.param)
+    board = load_board(request.param)
+    program = PROGRAMS[board.architecture]
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    return board
 
 
 @pytest.fixture
 def device(built, compiler, board):
-    device = Device(built(board.name, compiler).elf, board.qemu)
+    if compiler == "gcc" and board.architecture == "riscv":
+        pytest.skip("arm-none-eabi-gcc is for Arm")
+    device = Device(built(board.name, compiler).elf, board)
     yield device
     device.close()
 
@@ -108,9 +114,9 @@ def device(built, compiler, board):
 def test_a_conversation(device, board):
     _, identity = device.ask(1, 1)
     fields = struct.unpack_from("<HIBBBHIII", identity)
-    mps2 = board.name == "mps2_an386"
-    clock = board.clock.hz if mps2 else board.clock.fallback_hz
-    assert fields == (1, clock, mps2, 1, 1, 2, 8, 8, 4096)
+    fixed = board.name != "stm32f405"
+    clock = board.clock.hz if fixed else board.clock.fallback_hz
+    assert fields == (1, clock, fixed, 1, 1, 2, 8, 8, 4096)
     assert identity[23:] == board.name.encode() + b"\0tiny\0"
 
     write = b"\0" + struct.pack("<I", 0) + VALUES
@@ -164,9 +170,10 @@ def test_a_fault_is_reported_with_its_registers(tmp_path, board):
 
     from edge_runtime.device.build import build
 
-    source = SOURCE.replace("MODEL_LAYER_HOOK(1);", '__asm__ volatile("udf #7");')
+    undefined = {"arm": "udf #7", "riscv": "unimp"}[board.architecture]
+    source = SOURCE.replace("MODEL_LAYER_HOOK(1);", f'__asm__ volatile("{undefined}");')
     elf = build(write_tiny_model(tmp_path, board.name, source=source)).elf
-    device = Device(elf, board.qemu)
+    device = Device(elf, board)
     try:
         device.ask(1, 1)
         device.send(frame(3, 2))
@@ -174,6 +181,51 @@ def test_a_fault_is_reported_with_its_registers(tmp_path, board):
         assert report[0] == 4
         registers = struct.unpack("<12I", report[1:])
         assert board.flash.start <= registers[6] < board.flash.end  # pc
-        assert registers[8] == 1 << 16  # CFSR: undefined instruction
+        if board.architecture == "riscv":
+            assert registers[7] == 2 and registers[8:] == (0, 0, 0, 0)  # mcause
+        else:
+            assert registers[8] == 1 << 16  # CFSR: undefined instruction
+    finally:
+        device.close()
+
+
+CYCLES = """
+    if (!port_cycles_start()) {
+        return;
+    }
+    uint64_t before = port_cycles();
+    for (volatile uint32_t i = 0; i < 20000u; ++i) {
+    }
+    uint64_t between = port_cycles() - before;
+    for (volatile uint32_t i = 0; i < 80000u; ++i) {
+    }
+    uint64_t after = port_cycles() - before - between;
+    for (uint32_t i = 0; i < 4; ++i) {
+        model_arena[i] = (int8_t)(between >> (8 * i));
+        model_arena[4 + i] = (int8_t)(after >> (8 * i));
+    }
+"""
+
+
+def test_cycles_move_and_add_up(tmp_path, board):
+    """A loop four times as long takes four times as long. On QEMU these are ticks of a clock that
+    counts instructions, not cycles."""
+    from tiny_model import SOURCE, write_tiny_model
+
+    from edge_runtime.device.build import build
+
+    source = SOURCE.replace("MODEL_LAYER_HOOK(1);\n    model_layer_1();", CYCLES)
+    source = source.replace('#include "model.h"', '#include "model.h"\n#include "port.h"')
+    source = source.replace(
+        "static __attribute__((noinline)) void model_layer_1", "void model_layer_1"
+    )
+    source = source.replace("void model_layer_1", "void model_layer_1(void);\nvoid model_layer_1")
+    elf = build(write_tiny_model(tmp_path, board.name, source=source)).elf
+    device = Device(elf, board, "-icount", "shift=0")
+    try:
+        assert device.ask(3, 1) == (0, b"")
+        _, answer = device.ask(4, 2, struct.pack("<BIH", 0, 0, 8))
+        short, long = struct.unpack("<II", answer)
+        assert short > 1_000 and long / short == pytest.approx(4, rel=0.01)
     finally:
         device.close()

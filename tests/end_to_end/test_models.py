@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge_runtime import api
+from edge_runtime.boards import board_names, load_board
 from edge_runtime.cases import Cases
+from edge_runtime.cycles import has_cycle_model
 from edge_runtime.graph import Graph
 
 MODELS = [
@@ -20,6 +23,15 @@ MODELS = [
     "tflm_micro_speech_int8",
 ]
 BOARDS = ["rpi_pico", "nucleo_l4r5zi", "nucleo_f746zg", "nucleo_l552ze_q", "host"]
+PROGRAMS = {"mps3_an547": "qemu-system-arm"}
+OTHER_BOARDS = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(bool(program and not shutil.which(program)), reason=program)
+    )
+    for name in board_names()
+    if name not in BOARDS
+    for program in [PROGRAMS.get(name, "")]
+]
 
 # Peers' figures of notes on kernels: TFLM with CMSIS-NN on Cortex-M4, executed instructions.
 MOST_INSTRUCTIONS_M4 = {
@@ -64,6 +76,22 @@ def test_every_stored_case_equals_tflm(models: Path, tmp_path: Path, name: str, 
         assert told.instructions is not None and told.estimated_cycles is not None
         counted = sum(layer.instructions or 0 for layer in told.layers)
         assert 0.98 * told.instructions < counted <= told.instructions
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", OTHER_BOARDS)
+def test_every_other_board_runs_a_real_model(models: Path, tmp_path: Path, board: str) -> None:
+    name = "mlperf_kws_dscnn_int8" if board in {"esp32c3", "nucleo_h743zi"} else MODELS[0]
+    graph = _graph(models, name)
+    given, expected = _reference(models, name)
+    exported = api.export(graph, board, tmp_path / "firmware")
+    assert exported.image.ram_bytes == exported.manifest.ram_bytes
+    cases = Cases.of([graph.tensors[i] for i in graph.inputs], given, streaming=False).first(1)
+    result = api.emulate(exported.folder, cases)
+    np.testing.assert_array_equal(result.outputs["out0"], expected[:1])
+    assert result.measurement.instructions is not None
+    modelled = has_cycle_model(load_board(board).core)
+    assert (result.measurement.estimated_cycles is not None) == modelled
 
 
 @pytest.mark.parametrize("name", MOST_INSTRUCTIONS_M4)

@@ -33,7 +33,7 @@ def test_emulated_core_built_by_gcc() -> None:
         assert case.matches(core.run(call).output), told(case, call)
 
 
-@pytest.mark.parametrize("board", ["rpi_pico", "nucleo_l4r5zi", "nucleo_l552ze_q"])
+@pytest.mark.parametrize("board", ["rpi_pico", "nucleo_l4r5zi", "nucleo_l552ze_q", "esp32c3"])
 def test_emulated_core(board: str) -> None:
     core = Core(board)
     for case, call in every_call(CASES, core.isas):

@@ -106,7 +106,13 @@ def test_host(isa: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("board", "isa"), [("rpi_pico", "ref"), ("nucleo_l4r5zi", "dsp"), ("nucleo_l552ze_q", "dsp")]
+    ("board", "isa"),
+    [
+        ("rpi_pico", "ref"),
+        ("nucleo_l4r5zi", "dsp"),
+        ("nucleo_l552ze_q", "dsp"),
+        ("esp32c3", "ref"),
+    ],
 )
 def test_core(board: str, isa: str) -> None:
     core = Core(board)
