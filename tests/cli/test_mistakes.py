@@ -86,7 +86,7 @@ def test_a_port_that_is_not_there(
     assert done.code == 0 and (tmp_path / "fw" / "CMakeLists.txt").exists(), done
     monkeypatch.setenv("PATH", str(tmp_path))
     outcome = run("flash", tmp_path / "fw")
-    _refused(outcome, 11, "no port of nucleo_l4r5zi", "0483:374b ST-LINK/V2-1", "seen: none")
+    _refused(outcome, 12, "no port of nucleo_l4r5zi", "0483:374b ST-LINK/V2-1", "seen: none")
     _refused(run("flash", tmp_path / "fw", "-b", "rpi_pico"), 5, "exported for nucleo_l4r5zi")
     done = run("flash", tmp_path / "fw", "--port", "COM3", "--json")
     assert done.code == 0 and "COM3" in done.err and '"method": "openocd"' in done.out
