@@ -17,7 +17,8 @@ CORE = {
 }  # fmt: skip
 TOP = {
     "__main__", "api", "bench", "boards_doc", "cli", "diff", "emulation", "jobs", "measure",
-    "measurement", "progress", "quickstart", "report", "results", "summary", "tables",
+    "measurement", "power", "profile_record", "profile_tables",
+    "profiling", "progress", "quickstart", "report", "results", "summary", "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

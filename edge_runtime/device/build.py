@@ -141,6 +141,13 @@ def _with_headers(code: bytes, headers: Mapping[str, bytes]) -> list[bytes]:
     return [code, *(part for name in sorted(found) for part in (name.encode(), found[name]))]
 
 
+def build_id(elf: Path) -> bytes:
+    """The first eight bytes of the linker's hash of an image, by which firmware names itself."""
+    with elf.open("rb") as file:
+        note = ELFFile(file).get_section_by_name(".note.gnu.build-id")
+        return bytes(note.data()[16:24]) if note is not None else b""
+
+
 def _link(
     elf: Path, objects: Sequence[Path], script: Path, toolchain: Toolchain, board: Board
 ) -> None:

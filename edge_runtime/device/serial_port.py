@@ -55,7 +55,10 @@ class SerialPort:
             raise self._lost(error) from error
 
     def close(self) -> None:
+        socket = getattr(self._port, "_socket", None)
         self._port.close()
+        if socket is not None:
+            socket.close()  # pyserial does not where the other end has gone
         self._lock.release()
 
     def _lost(self, error: Exception) -> LinkError:
