@@ -49,6 +49,10 @@ Ram = Annotated[
     typer.Option(help="RAM for the model, such as 40K: the fastest plan within it is taken"),
 ]
 
+ProfilingBuild = Annotated[
+    bool, typer.Option("--profile", help="the image that `profile` runs: build/profile.elf")
+]
+
 InputRows = Annotated[
     bool, typer.Option("--input-rows", help="the model takes one row of its input image a call")
 ]
@@ -234,13 +238,14 @@ def export(
 def build(
     folder: Annotated[Path, typer.Argument(help="a folder that `export` made")],
     compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
+    profile: ProfilingBuild = False,
     as_json: Json = False,
 ) -> None:
     """Compile and link an exported folder: build/firmware.elf and build/firmware.bin."""
     from edge_runtime import api
     from edge_runtime.tables import show, sizes_table
 
-    manifest, built = api.build(folder, compiler=compiler)
+    manifest, built = api.build(folder, compiler=compiler, profile=profile)
     if as_json:
         typer.echo(json.dumps(built and dataclasses.asdict(built), default=str))
     else:
@@ -257,14 +262,13 @@ def flash(
     method: Annotated[
         str | None, typer.Option(help="platformio, pyocd, esptool, uf2 or openocd")
     ] = None,
+    profile: ProfilingBuild = False,
     as_json: Json = False,
 ) -> None:
     """Write the image of an exported folder to its board, by a tool that is installed."""
     from edge_runtime import api
 
-    done = api.flash(
-        folder, board=board, port=port, method=method, say=lambda text: typer.echo(text, err=True)
-    )
+    done = api.flash(folder, board=board, port=port, method=method, profile=profile, say=_say)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(done), default=str))
     else:
@@ -303,6 +307,58 @@ def emulate(
                 f"{result.exact:,} of {result.compared:,} values equal the reference's; the largest"
                 f" difference is {result.error:.1e} of the largest value"
             )
+
+
+@app.command()
+def profile(
+    model: Annotated[Path, typer.Argument(help="an exported folder, or a model file")],
+    port: Annotated[
+        str,
+        typer.Option(
+            "--port",
+            "-p",
+            help="a device, socket://host:port, rfc2217://host:port, or emulated",
+        ),
+    ],
+    board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
+    cases: Annotated[
+        Path | None, typer.Option("--input", help=".npz with in0, …; the first case is measured")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help=".npz to write out0, … to")] = None,
+    runs: Annotated[int, typer.Option(help="how often to measure")] = 10,
+    keep: Annotated[
+        Path | None, typer.Option("--record", help="the record to write [DIR/profile.json]")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="a record: show what changed since, layer by layer")
+    ] = None,
+    calibration: Calibration = None,
+    ram: Ram = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a model on its board, layer by layer: cycles, checksums, stack and clock."""
+    from edge_runtime import api
+    from edge_runtime.cases import save_arrays
+    from edge_runtime.files import write_file
+    from edge_runtime.profile_record import ProfileRecord
+    from edge_runtime.profile_tables import changes_table, live, profile_table
+    from edge_runtime.tables import show
+
+    before = None if compare is None else ProfileRecord.load(compare)
+    options, _ = _options(False, ram, False)
+    with _exported(model, board, calibration, options) as (folder, _), live(as_json) as watch:
+        done = api.profile(folder, port, cases, board=board, runs=runs, watch=watch, say=_say)
+    record = json.dumps(done.record.to_dict())
+    if keep is not None or model.is_dir():
+        write_file(keep or model / "profile.json", record.encode())
+    if output is not None:
+        save_arrays(output, done.outputs)
+    if as_json:
+        typer.echo(record)
+        return
+    show(profile_table(done.record))
+    if before is not None:
+        show(changes_table(before, done.record))
 
 
 @app.command()
@@ -439,6 +495,10 @@ def _int8(model: Path, calibration: Path | None) -> Any:
 
     graph = api.load(model)
     return graph if calibration is None else api.quantize(graph, calibration).graph
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 def _bar(text: str, quiet: bool) -> Any:

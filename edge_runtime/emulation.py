@@ -94,14 +94,20 @@ def reference(graph: Graph, cases: Cases) -> dict[str, Array]:
     return cases.collect([graph.tensors[name] for name in graph.outputs], results)
 
 
-class _Runner(Protocol):
-    def reset(self) -> None: ...
-    def run(self, inputs: list[bytes], calls: int, /) -> list[bytes]: ...
+class Runner(Protocol):
+    """A model that runs somewhere."""
+
+    def reset(self) -> None:
+        """Put the state back to its start."""
+
+    def run(self, inputs: list[bytes], calls: int, /) -> list[bytes]:
+        """One inference, its input in so many rows or as a whole: the bytes of every output."""
 
 
-def _run_all(
-    runner: _Runner, manifest: Manifest, cases: Cases, progress: CountProgress | None
+def run_all(
+    runner: Runner, manifest: Manifest, cases: Cases, progress: CountProgress | None
 ) -> dict[str, Array]:
+    """The outputs of all cases; the state is reset before each."""
     outputs = [port.tensor() for port in manifest.outputs]
 
     def step(arrays: list[Array]) -> list[Array]:
@@ -123,7 +129,7 @@ def _run_all(
 def _on_host(
     manifest: Manifest, library: Path, cases: Cases, progress: CountProgress | None
 ) -> Emulation:
-    outputs = _run_all(HostModel(library), manifest, cases, progress)
+    outputs = run_all(HostModel(library), manifest, cases, progress)
     measurement = Measurement(
         board="host",
         core="host",
@@ -143,7 +149,7 @@ def _on_core(
         first = [array.tobytes() for array in next(iter(cases))[0]]
         target.run(first, manifest.input_rows or 1)
         profile, stack = target.profile(), target.stack_bytes()
-        outputs = _run_all(target, manifest, cases, progress)
+        outputs = run_all(target, manifest, cases, progress)
         stack = max(stack, target.stack_bytes())
     measurement = Measurement(
         board=board.name,

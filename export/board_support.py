@@ -17,7 +17,7 @@ DEFAULT_STACK_BYTES = 4096
 RUNTIME_RAM_BYTES = 1024
 """What link and start-up take of RAM besides the stack, at most."""
 
-_RUNTIME = ("startup.c", "main.c", "link.c", "frame.c")
+_RUNTIME = ("startup.c", "main.c", "link.c", "frame.c", "profile.c")
 _STARTUP = {"arm": "startup.c", "riscv": "startup_riscv.c"}
 _GCC_HELPERS = "freestanding.c"
 _INCLUDE = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)

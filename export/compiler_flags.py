@@ -21,9 +21,10 @@ RUNTIME = {
 }
 """For the C files of board/, by compiler."""
 
+_LINK = ("-Wl,-e,Reset_Handler", "-Wl,--build-id=sha1")
 LINK = {
-    "zig": ("-Wl,-z,max-page-size=8", "-Wl,--gc-sections", "-Wl,-e,Reset_Handler"),
-    "gcc": ("-nostdlib", "-Wl,--gc-sections", "-Wl,-e,Reset_Handler"),
+    "zig": ("-Wl,-z,max-page-size=8", "-Wl,--gc-sections", *_LINK),
+    "gcc": ("-nostdlib", "-Wl,--gc-sections", *_LINK),
 }
 """For linking firmware, besides the linker script."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge_runtime.export import c_code
-from edge_runtime.export.stage_c import row_layer, stage_tables
+from edge_runtime.export.stage_c import bracketed, row_layer, stage_tables
 from edge_runtime.graph import Graph, Kind, Node, Tensor
 from edge_runtime.kernels import Choice, Site, Struct
 from edge_runtime.memory import Plan
@@ -187,7 +187,12 @@ class Compiled:
         call = f"    {choice.kernel.name}(\n        {arguments});\n"
         if images > 1:
             call = f"    for (uint32_t i = 0; i < {images}u; i++) {{\n{call}    }}\n"
-        return f"{table}MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n{call}}}\n"
+        made = [
+            (self._address(tensor.name, constants), f"{tensor.bytes}u")
+            for tensor in self.graph.node_outputs(node)
+        ]
+        body = bracketed(index, call, made)
+        return f"{table}MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n{body}}}\n"
 
     def _stage(self, number: int) -> str:
         layers = {node.name: index for index, node in enumerate(self.working)}
@@ -202,26 +207,21 @@ class Compiled:
         )
 
     def _invoke(self) -> str:
-        """Calls of the layers and stages; the hook of a stage is that of its first layer."""
+        """Calls of the layers and stages."""
         fed = next((stage for stage in self.plan.stages if stage.fed), None)
         first = {stage.nodes[0]: number for number, stage in enumerate(self.plan.stages)}
         inside = {name for stage in self.plan.stages for name in stage.nodes[1:]}
         inside |= set(fed.nodes[:1] if fed else ())
-        calls = [
-            (
-                index,
-                f"model_stage_{first[node.name]}" if node.name in first else f"model_layer_{index}",
-            )
+        calls = "".join(
+            f"    model_stage_{first[node.name]}();\n"
+            if node.name in first
+            else f"    model_layer_{index}();\n"
             for index, node in enumerate(self.working)
             if node.name not in inside
-        ]
-        lines = "".join(
-            f"    MODEL_LAYER_HOOK({index}u);\n    {function}();\n" for index, function in calls
         )
-        end = f"    MODEL_LAYER_HOOK({len(self.working)}u);\n"
         if fed is None:
-            return f"void model_invoke(void)\n{{\n{lines}{end}}}\n"
-        return _INVOKE_BY_ROWS.format(stage=self.plan.stages.index(fed), calls=lines + end)
+            return f"void model_invoke(void)\n{{\n{calls}}}\n"
+        return _INVOKE_BY_ROWS.format(stage=self.plan.stages.index(fed), calls=calls)
 
     def _layerwise(self) -> str:
         layers = ", ".join(f"model_layer_{index}" for index in range(len(self.working)))
@@ -366,9 +366,13 @@ _PREAMBLE = """\
 #define MODEL_WORD_ALIGNED
 #endif
 
-/* Called with each layer's index before it runs, and with MODEL_LAYERS after the last. */
-#ifndef MODEL_LAYER_HOOK
-#define MODEL_LAYER_HOOK(index) ((void)0)
+/* A layer, or some rows of it, begins; it ends; what it has made. For profiling builds alone. */
+#ifdef MODEL_PROFILE
+#include "profile.h"
+#else
+#define MODEL_LAYER_BEGIN(index) ((void)0)
+#define MODEL_LAYER_END(index) ((void)0)
+#define MODEL_LAYER_MADE(index, data, bytes) ((void)0)
 #endif
 """
 
@@ -413,7 +417,6 @@ _ROWS_HEADER = """\
 _INVOKE_BY_ROWS = """\
 void model_invoke(void)
 {{
-    MODEL_LAYER_HOOK(0u);
     if (er_stream_feed(&stage_{stage}) < MODEL_INPUT_ROWS) {{
         return;
     }}

@@ -41,7 +41,8 @@ _CORE = """\
 # {spdx}
 Import("env")
 core = {core!r}
-env.Append(CCFLAGS=core, ASFLAGS=core, LINKFLAGS=[*core, "-nostartfiles", "-Wl,--gc-sections"])
+link = ["-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=sha1"]
+env.Append(CCFLAGS=core, ASFLAGS=core, LINKFLAGS=[*core, *link])
 """
 
 _FRAMEWORK = """\

@@ -34,17 +34,26 @@ def row_layer(
         for place, name in enumerate(choice.operands(node))
     ]
     arguments = ", ".join(["&p", *read, f"({_type(graph, node.output)} *)write", scratch])
+    output = graph.node_output(node)
+    call = f"    {choice.kernel.name}({arguments});\n"
+    made = [("write", f"rows->out_h * {output.bytes // output.shape[1]}u")]
     return "\n".join(
         [
             f"MODEL_NOINLINE static void model_layer_{index}(const er_rows *rows,",
             "    const void *const *read, void *write)",
             "{",
             *lines,
-            f"    {choice.kernel.name}({arguments});",
-            "}",
+            f"{bracketed(index, call, made)}}}",
             "",
         ]
     )
+
+
+def bracketed(index: int, call: str, made: Sequence[tuple[str, str]]) -> str:
+    """A layer's call between the marks of a profiling build; `made` are addresses and sizes."""
+    marks = [f"    MODEL_LAYER_MADE({index}u, {data}, {size});\n" for data, size in made]
+    begin, end = (f"    MODEL_LAYER_{mark}({index}u);\n" for mark in ("BEGIN", "END"))
+    return f"{begin}{call}{end}{''.join(marks)}"
 
 
 def stage_tables(

@@ -17,8 +17,9 @@ CORE = {
 }  # fmt: skip
 TOP = {
     "__main__", "accuracy", "api", "bench", "boards_doc", "cli", "diff", "emulation", "jobs",
-    "measure", "measurement", "onnx_coverage", "onnx_coverage_page", "progress", "quickstart",
-    "report", "results", "summary", "tables",
+    "measure", "measurement", "onnx_coverage", "onnx_coverage_page", "power", "profile_record",
+    "profile_tables", "profiling", "progress", "quickstart", "report", "results", "summary",
+    "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

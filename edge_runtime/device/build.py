@@ -27,6 +27,9 @@ _OVERFLOW = re.compile(r"region ['`](\w+)'[:]? overflowed by (\d+) bytes")
 _INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _ERASED_FLASH = b"\xff"
 
+FIRMWARE, PROFILE = "firmware", "profile"
+"""What images are called in the folder build/, without the ends of their names."""
+
 
 @dataclass(frozen=True)
 class Build:
@@ -46,8 +49,13 @@ class Build:
     flags: tuple[str, ...]
 
 
-def build(directory: Path, *, compiler: str = "zig", optimize: str = "speed") -> Build:
+def build(
+    directory: Path, *, compiler: str = "zig", optimize: str = "speed", profile: bool = False
+) -> Build:
     """Compile and link the exported folder `directory` into its build/firmware.elf and .bin.
+
+    With `profile` it is build/profile.elf and so on, the image that tells cycles and checksums of
+    layers: the same objects of kernels, another model.c and runtime.
 
     ToolchainError: the compiler is missing or refuses the code. BudgetError: the board's flash or
     RAM does not hold the firmware. BoardError: the folder is for the host. DataError: it is no
@@ -60,11 +68,11 @@ def build(directory: Path, *, compiler: str = "zig", optimize: str = "speed") ->
         )
     toolchain = find_toolchain(compiler)
     flags = toolchain.compile_flags(board, optimize)
-    objects = compile_folder(directory, toolchain, flags)
+    objects = compile_folder(directory, toolchain, flags, profile)
     folder = directory / "build"
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as temporary:
-        elf = Path(temporary) / "firmware.elf"
+        elf = Path(temporary) / f"{PROFILE if profile else FIRMWARE}.elf"
         _link(elf, objects, directory / "board" / "linker.ld", toolchain, board)
         result = _measure(elf, board, toolchain.version, flags)
         image = elf.with_suffix(".bin")
@@ -90,7 +98,9 @@ def read_board(directory: Path) -> Board:
     return load_board(str(name))
 
 
-def compile_folder(directory: Path, toolchain: Toolchain, flags: tuple[str, ...]) -> list[Path]:
+def compile_folder(
+    directory: Path, toolchain: Toolchain, flags: tuple[str, ...], profile: bool = False
+) -> list[Path]:
     """Compile all C files of model/ and board/; the objects, in the order of their paths."""
     folders = [directory / "model", directory / "board"]
     sources = [source for folder in folders for source in sorted(folder.glob("*.c"))]
@@ -101,6 +111,8 @@ def compile_folder(directory: Path, toolchain: Toolchain, flags: tuple[str, ...]
 
     def one(source: Path) -> Path:
         own = toolchain.runtime_flags() if source.parent.name == "board" else ()
+        if profile and (source.parent.name == "board" or source.name == "model.c"):
+            own = (*own, "-DMODEL_PROFILE")
         content = _with_headers(source.read_bytes(), headers)
         key = digest(toolchain.version, source.name, *content, *flags, *own)
         arguments = [*flags, *own, *includes, "-c", str(source), "-o"]
@@ -127,6 +139,13 @@ def _with_headers(code: bytes, headers: Mapping[str, bytes]) -> list[bytes]:
                 found[header] = headers[header]
                 pending.append(headers[header])
     return [code, *(part for name in sorted(found) for part in (name.encode(), found[name]))]
+
+
+def build_id(elf: Path) -> bytes:
+    """The first eight bytes of the linker's hash of an image, by which firmware names itself."""
+    with elf.open("rb") as file:
+        note = ELFFile(file).get_section_by_name(".note.gnu.build-id")
+        return bytes(note.data()[16:24]) if note is not None else b""
 
 
 def _link(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import get_args
 
 from edge_runtime.boards import Board, Method
+from edge_runtime.device.build import FIRMWARE
 from edge_runtime.device.drives import find_drive
 from edge_runtime.device.port_search import SeenPort, find_port, seen_ports
 from edge_runtime.errors import BoardError, DataError, FlashError, ToolchainError
@@ -65,12 +66,14 @@ def flash(
     *,
     port: str | None = None,
     method: str | None = None,
+    image: str = FIRMWARE,
     say: Callable[[str], None] = lambda text: None,
 ) -> Flashed:
     """Write the image that was built in the exported folder to the board.
 
-    The method is the first of the board's whose tool is installed, unless one is named. `say` is
-    told what will be done, before it is.
+    The method is the first of the board's whose tool is installed, unless one is named. PlatformIO
+    builds for itself, so it writes no other `image` than the firmware. `say` is told what will be
+    done, before it is.
 
     Raises:
         BoardError: the board cannot be flashed, or not by that method.
@@ -78,27 +81,27 @@ def flash(
         FlashError: the board is not found, or the tool failed.
         DataError: there is no image, or no project that the method needs.
     """
-    chosen = _method(board, method)
+    chosen = _method(board, method, image)
     if chosen == "uf2":
-        return _copy(folder, board, port, say)
+        return _copy(_image(folder, f"{image}.uf2"), board, port, say)
     start = TOOLS[chosen].command()
     if start is None:
         raise ToolchainError(f"{TOOLS[chosen].program} is not installed", hint=TOOLS[chosen].get)
-    image = _image(folder, "firmware.bin" if chosen == "esptool" else "firmware.elf")
+    path = _image(folder, f"{image}.{'bin' if chosen == 'esptool' else 'elf'}")
     where = _port(board, chosen, port)
-    command = (*start, *_ARGUMENTS[chosen](board, folder, image, where))
+    command = (*start, *_ARGUMENTS[chosen](board, folder, path, where))
     place = "the only probe" if where is None else str(where)
     say(f"{board.name} at {place}, by {chosen}: {' '.join(command)}")
     _run(command, board, chosen)
-    return Flashed(board.name, image, chosen, place, command)
+    return Flashed(board.name, path, chosen, place, command)
 
 
-def _method(board: Board, name: str | None) -> Method:
-    allowed = board.flashing.methods
+def _method(board: Board, name: str | None, image: str) -> Method:
+    allowed = tuple(m for m in board.flashing.methods if m != "platformio" or image == FIRMWARE)
     if not allowed:
         raise BoardError(f"{board.name} cannot be flashed: {board.flashing.by_hand}")
     if name is None:
-        return _first_installed(board)
+        return _first_installed(board, allowed)
     for method in allowed:
         if method == name:
             return method
@@ -108,11 +111,11 @@ def _method(board: Board, name: str | None) -> Method:
     raise BoardError(f"{board.name} cannot be flashed by {name}", hint=known)
 
 
-def _first_installed(board: Board) -> Method:
-    for method in board.flashing.methods:
+def _first_installed(board: Board, allowed: Sequence[Method]) -> Method:
+    for method in allowed:
         if method == "uf2" or TOOLS[method].command() is not None:
             return method
-    ways = "; ".join(f"{method}: {TOOLS[method].get}" for method in board.flashing.methods)
+    ways = "; ".join(f"{method}: {TOOLS[method].get}" for method in allowed)
     raise ToolchainError(
         f"no tool that flashes {board.name} is installed",
         hint=f"{ways}; or by hand: {board.flashing.by_hand}",
@@ -197,8 +200,7 @@ def _next_step(board: Board, method: Method) -> str:
     return "; ".join([*steps, f"by hand: {flashing.by_hand}"])
 
 
-def _copy(folder: Path, board: Board, port: str | None, say: Callable[[str], None]) -> Flashed:
-    image = _image(folder, "firmware.uf2")
+def _copy(image: Path, board: Board, port: str | None, say: Callable[[str], None]) -> Flashed:
     drive = find_drive(board, None if port is None else Path(port))
     say(f"{board.name} at {drive}, by uf2: copy {image}")
     target = drive / image.name

@@ -23,9 +23,7 @@
 #define SYST_START 7u /* counter on, interrupt on, the core's clock */
 #define SYST_LAST 0xFFFFFFu
 
-typedef enum { CYCLES_NONE, CYCLES_DWT, CYCLES_SYSTICK } cycles_source;
-
-static cycles_source cycles_from;
+static uint32_t cycles_from;
 static uint32_t dwt_before;
 static uint64_t dwt_total;
 static volatile uint32_t systick_wraps;
@@ -69,12 +67,12 @@ static bool start_systick(void)
     return false;
 }
 
-bool port_cycles_start(void)
+uint32_t port_cycles_start(void)
 {
     dwt_before = 0;
     dwt_total = 0;
-    cycles_from = start_dwt() ? CYCLES_DWT : start_systick() ? CYCLES_SYSTICK : CYCLES_NONE;
-    return cycles_from != CYCLES_NONE;
+    cycles_from = start_dwt() ? PORT_CORE_COUNTER : start_systick() ? PORT_TIMER : PORT_NO_COUNTER;
+    return cycles_from;
 }
 
 static uint64_t dwt_cycles(void)
@@ -98,7 +96,7 @@ static uint64_t systick_cycles(void)
 
 uint64_t port_cycles(void)
 {
-    return cycles_from == CYCLES_DWT ? dwt_cycles() : systick_cycles();
+    return cycles_from == PORT_CORE_COUNTER ? dwt_cycles() : systick_cycles();
 }
 
 #endif

@@ -81,13 +81,13 @@ static uint32_t cycles_before;
 static uint64_t cycles_total;
 
 /* 0x7E0: what is counted, bit 0 cycles; 0x7E1: whether; 0x7E2: the count. */
-bool port_cycles_start(void)
+uint32_t port_cycles_start(void)
 {
     CSR_WRITE(0x7E0, 1);
     CSR_WRITE(0x7E1, 1);
     cycles_before = CSR_READ(0x7E2);
     cycles_total = 0;
-    return CSR_READ(0x7E2) != cycles_before;
+    return CSR_READ(0x7E2) != cycles_before ? PORT_CORE_COUNTER : PORT_NO_COUNTER;
 }
 
 uint64_t port_cycles(void)

@@ -22,11 +22,14 @@ uint8_t port_getc(void);
 /* Sends a byte; drops it when the port does not take it within the limit of port_wait. */
 void port_putc(uint8_t byte);
 
-/* Starts counting the core's cycles. False where nothing that counts them moves: then there is no
- * figure to give. It may turn on the one interrupt that counts wraps. */
-bool port_cycles_start(void);
+/* What counts cycles: the core's own counter, or a timer at the core's clock. */
+enum { PORT_NO_COUNTER, PORT_CORE_COUNTER, PORT_TIMER };
 
-/* Cycles since port_cycles_start returned true, give or take what a call takes. A port's counter of
+/* Starts counting the core's cycles, and says by what. Where nothing that counts them moves, there is
+ * no figure to give. It may turn on the one interrupt that counts wraps. */
+uint32_t port_cycles_start(void);
+
+/* Cycles since port_cycles_start said that something counts, give or take what a call takes. A port's counter of
  * 32 bits wraps: call it at least once in 2^32 cycles, which is 8.9 s at 480 MHz. */
 uint64_t port_cycles(void);
 

@@ -45,10 +45,10 @@ static uint64_t cycles_now(void)
     return (uint64_t)high << 32 | low;
 }
 
-bool port_cycles_start(void)
+uint32_t port_cycles_start(void)
 {
     cycles_start = cycles_now();
-    return cycles_now() != cycles_start;
+    return cycles_now() != cycles_start ? PORT_CORE_COUNTER : PORT_NO_COUNTER;
 }
 
 uint64_t port_cycles(void) { return cycles_now() - cycles_start; }

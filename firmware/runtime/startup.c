@@ -76,13 +76,11 @@ __attribute__((noreturn, used)) void startup(void)
     }
 }
 
-/* Reports once, then stands still for a debugger. A stack pointer outside the stack is not
+/* Reports, then stands still for a debugger. A stack pointer outside the stack is not
  * followed: a second fault here would lock the core up, with nothing told. */
 __attribute__((noreturn, used)) void fault(const uint32_t *stacked)
 {
     static const uint32_t unknown[8];
     bool sane = stacked >= __data_start && stacked + 8 <= __stack_top;
     link_fault(sane ? stacked : unknown);
-    for (;;) {
-    }
 }

@@ -61,11 +61,9 @@ __attribute__((noreturn, used)) void startup(void)
     }
 }
 
-/* Reports once, then stands still for a debugger: a0 to a3, mtval, ra, mepc and mcause stand where
+/* Reports, then stands still for a debugger: a0 to a3, mtval, ra, mepc and mcause stand where
  * an Arm core has r0 to r3, r12, lr, pc and xpsr. */
 __attribute__((noreturn, used)) void fault(const uint32_t *stacked)
 {
     link_fault(stacked);
-    for (;;) {
-    }
 }
