@@ -18,6 +18,7 @@ from edge_runtime.quant.ranges import Observer, Ranges
 from edge_runtime.quant.refine import Refined, refine
 from edge_runtime.quant.samples import Samples, noise, outputs_of, values_of
 
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """The samples and how they are used; the float graph's activations for some of them."""

@@ -232,7 +232,7 @@ class _Work:
         worst = [nodes for nodes, gain in gains.items() if gain >= SENSITIVE]
         worst.sort(key=lambda nodes: -gains[nodes])
         for nodes in reversed(worst):
-            self._reasons |= {name: f"sensitive: {told[nodes]}" for name in nodes}
+            self._reasons |= dict.fromkeys(nodes, f"sensitive: {told[nodes]}")
         return worst
 
     def _around(self) -> list[tuple[str, Sequence[str]]]:

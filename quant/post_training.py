@@ -52,7 +52,8 @@ def quantize(
     typical ones; every fourth serves to judge what is tried. For `observer` and `percent` see
     `calibrate`, for `interface` `quantize_graph`, for `flash` and `most_drop`, which only
     `Recipe.AUTO` takes into account, `mix`. What is made is scored on `evaluation`, which nothing
-    is chosen by but how many tensors `Recipe.AUTO` widens to keep to `most_drop`. A graph that is int8 already comes back unchanged, with a note in the report.
+    is chosen by but how many tensors `Recipe.AUTO` widens to keep to `most_drop`. A graph that is
+    int8 already comes back unchanged, with a note in the report.
 
     DataError: the arrays do not fit. ModelError: the graph is neither float32 nor int8 throughout,
     or keeps state. BudgetError: no mix of precisions fits `flash`.
