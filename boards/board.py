@@ -32,7 +32,7 @@ class Core:
 CORES = {
     core.name: core
     for core in (
-        Core("cortex-m0plus", "arm", ("ref",), fpu=False, fault_status=False),
+        Core("cortex-m0plus", "arm", ("m0", "ref"), fpu=False, fault_status=False),
         Core("cortex-m4", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
         Core("cortex-m7", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
         Core("cortex-m33", "arm", ("dsp", "ref"), fpu=True, fault_status=True),

@@ -58,6 +58,11 @@ InputRows = Annotated[
 ]
 
 
+Optimize = Annotated[
+    str, typer.Option(help="speed, or size: the least flash, by smaller and slower kernels")
+]
+
+
 def main() -> None:
     """Entry point: run a command, and turn errors into a message and an exit code."""
     try:
@@ -206,6 +211,7 @@ def export(
     keep_dead_channels: KeepDeadChannels = False,
     ram: Ram = None,
     input_rows: InputRows = False,
+    optimize: Optimize = "speed",
     layerwise: Annotated[
         bool, typer.Option("--layerwise", help="firmware for `diff` on a board: callable layers")
     ] = False,
@@ -215,7 +221,7 @@ def export(
     from edge_runtime import api
     from edge_runtime.tables import show, sizes_table
 
-    options, flags = _options(keep_dead_channels, ram, input_rows, layerwise)
+    options, flags = _options(keep_dead_channels, ram, input_rows, optimize, layerwise)
     flags += "" if form == "plain" else f" --format {form}"
     graph = _int8(model, calibration)
     exported = api.export(
@@ -285,6 +291,7 @@ def emulate(
     keep_dead_channels: KeepDeadChannels = False,
     ram: Ram = None,
     input_rows: InputRows = False,
+    optimize: Optimize = "speed",
     as_json: Json = False,
 ) -> None:
     """Run the firmware image on an emulated core: outputs, instructions and estimated cycles."""
@@ -292,7 +299,7 @@ def emulate(
     from edge_runtime.cases import save_arrays
     from edge_runtime.tables import show
 
-    options, _ = _options(keep_dead_channels, ram, input_rows)
+    options, _ = _options(keep_dead_channels, ram, input_rows, optimize)
     exported = _exported(model, board, calibration, options)
     with exported as (folder, graph), _bar("emulate", as_json) as bar:
         result = api.emulate(folder, cases, board=board, graph=graph, progress=bar)
@@ -476,7 +483,11 @@ def _exported(
 
 
 def _options(
-    keep_dead_channels: bool, ram: str | None, input_rows: bool, layerwise: bool = False
+    keep_dead_channels: bool,
+    ram: str | None,
+    input_rows: bool,
+    optimize: str,
+    layerwise: bool = False,
 ) -> tuple[Any, str]:
     """What the compiler may do, and the flags that say so, for the provenance."""
     from edge_runtime import units
@@ -485,9 +496,10 @@ def _options(
     flags = " --keep-dead-channels" if keep_dead_channels else ""
     flags += f" --ram {ram}" if ram else ""
     flags += " --input-rows" if input_rows else ""
+    flags += f" --optimize {optimize}" if optimize != "speed" else ""
     flags += " --layerwise" if layerwise else ""
     limit = None if ram is None else units.parse_size(ram)
-    return Options(keep_dead_channels, limit, layerwise, input_rows), flags
+    return Options(keep_dead_channels, limit, layerwise, input_rows, optimize), flags
 
 
 def _int8(model: Path, calibration: Path | None) -> Any:

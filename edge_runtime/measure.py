@@ -61,7 +61,7 @@ class EmulatedDevice:
         keys = [self._key(graph) for graph in graphs]
         known = {key: cost for key in keys if (cost := _cached(key)) is not None}
         missing = {key: graph for key, graph in zip(keys, graphs, strict=True) if key not in known}
-        for batch in self._batches(missing):
+        for batch in self.batches(missing):
             for key, cost in self._measure_batch(batch).items():
                 write_file(_cache_path(key), json.dumps(dataclasses.asdict(cost)))
                 known[key] = cost
@@ -88,7 +88,7 @@ class EmulatedDevice:
         identity = [self._board.core, _kernels_digest(), edge_runtime.__version__, dump(graph)]
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
-    def _batches(self, graphs: Mapping[str, Graph]) -> Iterator[dict[str, Graph]]:
+    def batches(self, graphs: Mapping[str, Graph]) -> Iterator[dict[str, Graph]]:
         """Groups that fit the board: half its flash in constants, half its RAM in inputs."""
         batch: dict[str, Graph] = {}
         for key, graph in graphs.items():

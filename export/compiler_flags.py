@@ -13,6 +13,9 @@ COMPILE = (
 )
 """For every C file, besides the optimization."""
 
+OPTIMIZE = {"speed": "-O3", "size": "-Os"}
+"""For the model, by what it is to be optimized for."""
+
 # Small, as it waits for bytes most of the time. memcpy and its like belong to the model's account:
 # the runtime must not cause calls of them.
 RUNTIME = {

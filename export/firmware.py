@@ -60,18 +60,20 @@ class Options:
     bytes of RAM the model may take: the fastest plan within it is taken. Without it the plan is the
     smallest of those that are about as fast as can be. `layerwise` lets layers be called one by one
     from outside, so none run row by row, and no channel is removed. With `input_rows` the caller
-    gives one row of the input image a call, and only some rows are kept.
+    gives one row of the input image a call, and only some rows are kept. `optimize` is "speed", or
+    "size" for the least flash: portable kernels, and no layer row by row unless RAM demands it.
     """
 
     keep_dead_channels: bool = False
     ram: int | None = None
     layerwise: bool = False
     input_rows: bool = False
+    optimize: str = "speed"
 
 
 DEFAULTS = Options()
 
-STREAM_SOURCES = ("stream/er_stream.c", "stream/er_stream.h")
+STREAM_SOURCES = ("stream/er_stream.c", "stream/er_stream.h", "include/er_attributes.h")
 """What runs stages, relative to firmware/kernels."""
 
 
@@ -84,7 +86,7 @@ def compile_graph(graph: Graph, board: Board, options: Options = DEFAULTS) -> Co
     """
     if not (options.keep_dead_channels or options.layerwise):
         graph = remove_dead_channels(graph)
-    choices = choose(graph, board.isas)
+    choices = choose(graph, board.isas[-1:] if options.optimize == "size" else board.isas)
     if board.is_host:
         return _within(graph, choices, board, (sys.maxsize,), options)
     if len(board.ram_spaces) == 1:
@@ -111,7 +113,7 @@ def _within(
     if arranged is None or found.ram_bytes > (options.ram or sys.maxsize):
         raise BudgetError(_too_much(graph, found, board, options), hint=_LESS)
     working = {name: choice for name, choice in choices.items() if name not in found.free}
-    return Compiled(graph, working, arranged[0], options.layerwise, arranged[1])
+    return Compiled(graph, working, arranged[0], options.layerwise, arranged[1], options.optimize)
 
 
 def _arrange(
@@ -138,6 +140,10 @@ def _plan(graph: Graph, choices: Mapping[str, Choice], most: int, options: Optio
     if options.layerwise:
         return plan(graph, choices)
     fed = options.input_rows
+    if options.optimize == "size" and not fed:
+        whole = plan(graph, choices)
+        if whole.ram_bytes <= min(most, options.ram or most):
+            return whole
     found = plan_by_rows(graph, choices, ram=options.ram, fed=fed)
     if options.ram is None and found.ram_bytes > most:
         return plan_by_rows(graph, choices, ram=most, fed=fed)
@@ -220,6 +226,7 @@ def _manifest(compiled: Compiled, board: Board, origin: Origin) -> Manifest:
         weights_bytes=compiled.weights_bytes,
         input_rows=compiled.input_rows,
         plan=compiled.plan,
+        optimize=compiled.optimize,
     )
 
 

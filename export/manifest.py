@@ -84,6 +84,8 @@ class Manifest:
     input_rows: int
     """In how many rows the only input comes, one a call; 0 where inputs come as a whole."""
     plan: Plan
+    optimize: str = "speed"
+    """What the C compiler optimizes for: speed or size."""
     format: int = FORMAT
 
     @property

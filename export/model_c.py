@@ -25,6 +25,8 @@ class Compiled:
     """Whether layers can be called one by one from outside."""
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     """Arrays of the arena that are not in the board's first RAM, and which one each is in."""
+    optimize: str = "speed"
+    """What the compiler is to optimize for."""
 
     @property
     def working(self) -> tuple[Node, ...]:
@@ -148,7 +150,7 @@ class Compiled:
             [
                 c_code.comment(f"{index}: {node.op.NAME} to {shape}, {node.name}. {choice.reason}"),
                 *(
-                    _ALIGNED + c_code.array(f"layer_{index}_{field}", values)
+                    _alignment(field) + c_code.array(f"layer_{index}_{field}", values)
                     for field, values in choice.demand.constants.items()
                 ),
                 f"static const {struct.type_name} layer_{index} = "
@@ -294,6 +296,11 @@ def _share(tensor: Tensor, images: int) -> str:
     return f" + i * {tensor.elements // images}u" if images > 1 else ""
 
 
+def _alignment(field: str) -> str:
+    """Of a constant: weights are read by words; other arrays need no more than their type."""
+    return "MODEL_WORD_ALIGNED " if field == "weights" else ""
+
+
 def _initializer(struct: Struct, prefix: str, indent: str = "    ") -> str:
     """A designated initializer; names of constants get `prefix`."""
     lines = [
@@ -359,7 +366,7 @@ _PREAMBLE = """\
 #if defined(__GNUC__)
 #define MODEL_NOINLINE __attribute__((noinline))
 #define MODEL_ALIGNED __attribute__((aligned(8)))
-#define MODEL_WORD_ALIGNED __attribute__((aligned(4))) /* so that it follows the arena closely */
+#define MODEL_WORD_ALIGNED __attribute__((aligned(4)))
 #else
 #define MODEL_NOINLINE
 #define MODEL_ALIGNED

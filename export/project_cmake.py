@@ -9,6 +9,7 @@ from edge_runtime.export.compiler_flags import (
     COMPILE,
     LIBRARIES,
     LINK,
+    OPTIMIZE,
     RUNTIME,
     gcc_core_flags,
     zig_core_flags,
@@ -32,7 +33,7 @@ add_library(edge_model STATIC
 {sources})
 target_include_directories(edge_model PUBLIC model)
 target_compile_features(edge_model PUBLIC c_std_99)
-target_compile_options(edge_model PRIVATE -O3 {compile})
+target_compile_options(edge_model PRIVATE {optimize} {compile})
 """
 
 _FIRMWARE = """
@@ -51,7 +52,7 @@ function(edge_firmware name)
     add_executable(${{name}} ${{ARGN}} ${{board_support}})
     set_target_properties(${{name}} PROPERTIES SUFFIX .elf)
     target_include_directories(${{name}} PRIVATE board)
-    target_compile_options(${{name}} PRIVATE -O3 {compile})
+    target_compile_options(${{name}} PRIVATE {optimize} {compile})
     target_link_libraries(${{name}} PRIVATE edge_model ${{EDGE_LIBRARIES}})
     target_link_options(${{name}} PRIVATE ${{EDGE_CORE}} ${{EDGE_LINK}}
         -Wl,-T,${{CMAKE_CURRENT_SOURCE_DIR}}/board/linker.ld)
@@ -99,13 +100,15 @@ def cmake_files(board: Board, manifest: Manifest, sources: Sequence[str]) -> dic
     compile_flags = " ".join(COMPILE)
     lists = _LISTS.format(
         sources="".join(f"    {name}\n" for name in sources),
+        optimize=OPTIMIZE[manifest.optimize],
         compile=compile_flags,
         compiler="zig" if board.architecture == "riscv" else "gcc",
     )
     if board.is_host:
         return {"CMakeLists.txt": lists}
     files = {
-        "CMakeLists.txt": lists + _FIRMWARE.format(compile=compile_flags),
+        "CMakeLists.txt": lists
+        + _FIRMWARE.format(optimize=OPTIMIZE[manifest.optimize], compile=compile_flags),
         "cmake/zig.cmake": _toolchain(board, "zig", _ZIG, zig_core_flags(board)),
         "example/main.c": bare_example(manifest.inputs, manifest.outputs),
     }

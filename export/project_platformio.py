@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_runtime.boards import Board, PlatformIO
 from edge_runtime.errors import BoardError
-from edge_runtime.export.compiler_flags import COMPILE, gcc_core_flags
+from edge_runtime.export.compiler_flags import COMPILE, OPTIMIZE, gcc_core_flags
 from edge_runtime.export.example_c import arduino_example, bare_example
 from edge_runtime.export.manifest import Manifest
 
@@ -23,7 +23,7 @@ platform = {platform}
 platform_packages = {package}
 board = {board}
 build_unflags = -Os
-build_flags = -O3 {compile} -Imodel -Iboard
+build_flags = {optimize} {compile} -Imodel -Iboard
 board_build.ldscript = board/linker.ld
 extra_scripts = pre:platformio_core.py
 monitor_speed = {baud}
@@ -69,7 +69,8 @@ def platformio_files(board: Board, manifest: Manifest) -> dict[str, str]:
         raise BoardError(
             f"PlatformIO has no board for {board.name}", hint="export it as plain or cmake"
         )
-    text = _ini(known, _FRAMEWORK if known.framework else _BARE, board.uart.baud)
+    optimize = OPTIMIZE[manifest.optimize]
+    text = _ini(known, _FRAMEWORK if known.framework else _BARE, board.uart.baud, optimize)
     ports = manifest.inputs, manifest.outputs
     if known.framework:
         sketch = arduino_example(*ports, sketch=False)
@@ -82,7 +83,7 @@ def platformio_files(board: Board, manifest: Manifest) -> dict[str, str]:
     }
 
 
-def _ini(known: PlatformIO, template: str, baud: int) -> str:
+def _ini(known: PlatformIO, template: str, baud: int, optimize: str) -> str:
     c_only = {"-std=c99"} if known.framework else set()
     return template.format(
         spdx=_SPDX,
@@ -92,4 +93,5 @@ def _ini(known: PlatformIO, template: str, baud: int) -> str:
         framework=known.framework,
         compile=" ".join(flag for flag in COMPILE if flag not in c_only),
         baud=baud,
+        optimize=optimize,
     )

@@ -50,10 +50,15 @@ class Build:
 
 
 def build(
-    directory: Path, *, compiler: str = "zig", optimize: str = "speed", profile: bool = False
+    directory: Path,
+    *,
+    compiler: str = "zig",
+    optimize: str | None = None,
+    profile: bool = False,
 ) -> Build:
     """Compile and link the exported folder `directory` into its build/firmware.elf and .bin.
 
+    It optimizes for what the folder was exported for, unless `optimize` names "speed" or "size".
     With `profile` it is build/profile.elf and so on, the image that tells cycles and checksums of
     layers: the same objects of kernels, another model.c and runtime.
 
@@ -67,7 +72,7 @@ def build(
             "the host runs no firmware", hint="use edge_runtime.device.host.build_host"
         )
     toolchain = find_toolchain(compiler)
-    flags = toolchain.compile_flags(board, optimize)
+    flags = toolchain.compile_flags(board, optimize or _exported_for(directory))
     objects = compile_folder(directory, toolchain, flags, profile)
     folder = directory / "build"
     folder.mkdir(exist_ok=True)
@@ -96,6 +101,12 @@ def read_board(directory: Path) -> Board:
             f"{directory} has no readable firmware.json", hint="run edge-runtime export first"
         ) from error
     return load_board(str(name))
+
+
+def _exported_for(directory: Path) -> str:
+    """What the code of `directory`, which has a manifest, is to be optimized for."""
+    manifest = json.loads((directory / "firmware.json").read_text(encoding="utf-8"))
+    return str(manifest.get("optimize", "speed"))
 
 
 def compile_folder(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from elftools.elf.elffile import ELFFile
 from tiny_model import BOARDS, SOURCE, STATE_BYTES, write_tiny_model
@@ -144,6 +146,14 @@ def test_optimizing_for_size_keeps_the_symbols(tmp_path, built):
     assert result.flash_bytes < built(BOARD).flash_bytes
     with pytest.raises(ToolchainError, match="cannot optimize for 'beauty'"):
         build(tmp_path, optimize="beauty")
+
+
+def test_a_folder_is_built_for_what_it_was_exported_for(tmp_path):
+    folder = write_tiny_model(tmp_path, BOARD)
+    manifest = folder / "firmware.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "optimize": "size"}))
+    assert "-O3" not in build(folder).flags
+    assert "-O3" in build(folder, optimize="speed").flags
 
 
 def test_ram_fits_to_the_byte(tmp_path, compiler):

@@ -12,6 +12,7 @@ from edge_runtime import api
 from edge_runtime.boards import board_names, load_board
 from edge_runtime.cases import Cases
 from edge_runtime.cycles import has_cycle_model
+from edge_runtime.export.firmware import Options
 from edge_runtime.graph import Graph
 
 MODELS = [
@@ -45,6 +46,15 @@ MOST_RAM = {
     "mlperf_kws_dscnn_int8": 17_000,
     "mlperf_ic_resnet8_int8": 53_000,
     "mlperf_vww_mobilenetv1_025_96_int8": 60_000,
+}
+
+MOST_CODE = 16_000
+"""Bytes of flash besides weights and biases."""
+MOST_CODE_AT_SIZE = {
+    "mlperf_ad_autoencoder_int8": 1_300,
+    "mlperf_kws_dscnn_int8": 6_500,
+    "mlperf_ic_resnet8_int8": 5_300,
+    "mlperf_vww_mobilenetv1_025_96_int8": 10_100,
 }
 
 
@@ -106,6 +116,22 @@ def test_cortex_m4_needs_no_more_than_the_best_open_engine(
     assert result.instructions is not None
     assert result.instructions <= MOST_INSTRUCTIONS_M4[name]
     assert exported.manifest.ram_bytes <= MOST_RAM[name]
+    assert exported.image.flash_bytes - exported.manifest.weights_bytes <= MOST_CODE
+
+
+@pytest.mark.parametrize(("name", "most"), MOST_CODE_AT_SIZE.items())
+def test_optimizing_for_size_changes_no_output(
+    models: Path, tmp_path: Path, name: str, most: int
+) -> None:
+    graph = _graph(models, name)
+    given, expected = _reference(models, name)
+    cases = Cases.of([graph.tensors[i] for i in graph.inputs], given, streaming=False).first(1)
+    options = Options(optimize="size")
+    exported = api.export(graph, "nucleo_l4r5zi", tmp_path / "firmware", options=options)
+    assert exported.manifest.optimize == "size"
+    assert exported.image.flash_bytes - exported.manifest.weights_bytes <= most
+    result = api.emulate(exported.folder, cases)
+    np.testing.assert_array_equal(result.outputs["out0"], expected[:1])
 
 
 @pytest.mark.parametrize("name", MODELS)

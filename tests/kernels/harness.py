@@ -32,6 +32,7 @@ from edge_runtime.kernels import KERNELS, Choice, Kernel, Site, Struct, kernel_f
 
 HERE = Path(__file__).parent
 NULL = 0xFFFFFFFF
+ISAS = tuple(dict.fromkeys(kernel.isa for kernel in KERNELS))
 _GUARD = b"\xa5" * 64
 
 
@@ -207,7 +208,10 @@ def _build_host(program: Path) -> None:
                 *(*command, f"-fsanitize={checks}", "-fno-sanitize-recover=all"),
                 *("-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wconversion"),
                 *("-I", str(kernel_folder() / "include"), "-I", str(HERE / "shim"), "-I", folder),
-                *(str(HERE / "host_driver.c"), *map(str, sources("ref") + sources("dsp"))),
+                *(
+                    str(HERE / "host_driver.c"),
+                    *itertools.chain.from_iterable(map(str, sources(isa)) for isa in ISAS),
+                ),
                 *("-o", str(program)),
             ],
             check=True,
