@@ -25,7 +25,7 @@ ER_SMALL int8_t average(const taps *t, int32_t sum)
     return er_offset_and_clamp(rounded, 0, t->p->act_min, t->p->act_max);
 }
 
-ER_NEVER_INLINE void average_4(const taps *t, const int8_t *input, int8_t *to)
+ER_SMALL void average_4(const taps *t, const int8_t *input, int8_t *to)
 {
     const int32_t step = t->p->window.in_c;
     er_pair even = 0, odd = 0;

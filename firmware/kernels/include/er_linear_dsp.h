@@ -238,7 +238,7 @@ ER_NEVER_INLINE const int8_t *multiply_2(const job *j, const int8_t *weights, ui
 }
 
 /* The odd last output. */
-ER_NEVER_INLINE void multiply_1(const job *j, const int8_t *weights, uint32_t channel)
+ER_SMALL void multiply_1(const job *j, const int8_t *weights, uint32_t channel)
 {
     const int8_t *input = j->input;
     const uint32_t count = j->p->in;
