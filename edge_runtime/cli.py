@@ -352,7 +352,7 @@ def profile(
     from edge_runtime.tables import show
 
     before = None if compare is None else ProfileRecord.load(compare)
-    options, _ = _options(False, ram, False)
+    options, _ = _options(False, ram, False, "speed")
     with _exported(model, board, calibration, options) as (folder, _), live(as_json) as watch:
         done = api.profile(folder, port, cases, board=board, runs=runs, watch=watch, say=_say)
     record = json.dumps(done.record.to_dict())
