@@ -19,13 +19,25 @@ Int64 = npt.NDArray[np.int64]
 INT32_MIN = -(1 << 31)
 INT32_MAX = (1 << 31) - 1
 
+ONCE = 64
+"""What is taken from the shift of a factor whose products are rounded once."""
+
 
 @dataclass(frozen=True)
 class Multiplier:
-    """A real factor as mantissa * 2**(shift - 31); the mantissa has 31 bits and a sign."""
+    """A real factor as mantissa * 2**(shift - 31); the mantissa has 31 bits and a sign.
+
+    Products are rounded twice, as TensorFlow Lite Micro does it. A shift that is less by ONCE marks
+    a factor whose products are rounded once, to the nearest integer, halves up.
+    """
 
     mantissa: int
     shift: int
+
+    @property
+    def once(self) -> Multiplier:
+        """The same factor with products that are rounded once."""
+        return Multiplier(self.mantissa, self.shift - ONCE)
 
     @staticmethod
     def signed(real: float) -> Multiplier:
@@ -77,10 +89,24 @@ def rounding_shift_right(x: Int64, exponent: Int64 | int) -> Int64:
 
 
 def multiply(x: Int64, mantissa: Int64 | int, shift: Int64 | int) -> Int64:
-    """TFLite's MultiplyByQuantizedMultiplier with double rounding; arguments broadcast."""
+    """TFLite's MultiplyByQuantizedMultiplier with double rounding; arguments broadcast.
+
+    Factors that are marked so round once.
+    """
     exponent = np.asarray(shift, np.int64)
-    left, right = np.maximum(exponent, 0), np.maximum(-exponent, 0)
-    return rounding_shift_right(doubling_high_multiply(wrap32(x << left), mantissa), right)
+    once = exponent < -ONCE // 2
+    left, right = np.maximum(exponent, 0), np.clip(-exponent, 0, 31)
+    twice = rounding_shift_right(doubling_high_multiply(wrap32(x << left), mantissa), right)
+    if not np.any(once):
+        return twice
+    return np.where(once, _multiply_once(x, mantissa, exponent + ONCE), twice)
+
+
+def _multiply_once(x: Int64, mantissa: Int64 | int, shift: Int64) -> Int64:
+    product = wrap32(x) * np.asarray(mantissa, np.int64)
+    right = np.clip(31 - shift, 1, 62)
+    whole = (product + (np.int64(1) << (right - 1))) >> right
+    return np.clip(whole, INT32_MIN, INT32_MAX)
 
 
 def multiply_wide(x: Int64, mantissa: Int64 | int, shift: Int64 | int) -> Int64:

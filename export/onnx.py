@@ -30,7 +30,7 @@ from edge_runtime.export.onnx_problems import problems_of
 from edge_runtime.export.onnx_recurrent import add_recurrent
 from edge_runtime.export.onnx_values import FROM_PLANAR, TO_PLANAR, Attribute, Step, Values
 from edge_runtime.files import write_file
-from edge_runtime.graph import Activation, DType, Graph, Node, Op, Shape, Tensor, Window
+from edge_runtime.graph import Activation, DType, Graph, Node, Op, Rounding, Shape, Tensor, Window
 from edge_runtime.ops import (
     Activated,
     ArgMax,
@@ -393,7 +393,8 @@ class _Writer:
         """What makes the QuantizeLinear that follows store what the integer kernel does."""
         inputs, output = self.graph.node_inputs(node), self.graph.node_output(node)
         correction = onnx_rounding.correction(node.op, inputs, output, planar)
-        if correction is None or not self.exact:
+        once = isinstance(node.op, AveragePool2D | Linear) and node.op.rounding is Rounding.ONCE
+        if correction is None or once or not self.exact:
             return []
         function, arguments = correction
         names = [

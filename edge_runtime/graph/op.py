@@ -31,6 +31,15 @@ class Activation(enum.Enum):
         return low, high
 
 
+class Rounding(enum.Enum):
+    """How often an integer result is rounded on its way from the sum to the output's scale."""
+
+    TWICE = "twice"
+    """As TensorFlow Lite Micro does it: after the multiplication, and after the shift."""
+    ONCE = "once"
+    """To the nearest, as ONNX means QuantizeLinear."""
+
+
 class Scaling(enum.Enum):
     """Where the quantization of an integer result comes from."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime import numerics
-from edge_runtime.graph.op import Activation, Op, per_tensor_problem
+from edge_runtime.graph.op import Activation, Op, Rounding, per_tensor_problem
 from edge_runtime.graph.tensor import Array, DType, Shape, Tensor
 from edge_runtime.numerics import Multiplier
 from edge_runtime.ops.windowed import (
@@ -51,6 +51,8 @@ class Linear(Op):
     """
 
     activation: Activation = Activation.NONE
+    rounding: Rounding = field(default=Rounding.TWICE, kw_only=True)
+    """Of int8 results; wider ones have TFLite's."""
     NARROW_BIAS: ClassVar[bool] = True
     """Whether TFLite has the form with int16 and an int32 bias."""
 
@@ -137,7 +139,13 @@ class Linear(Op):
         scales = inputs[1].quant.scales
         factor = inputs[0].quant.scale
         factors = [Multiplier.of(factor * scale / output.quant.scale) for scale in scales]
+        factors = [self._rounded(each, output) for each in factors]
         return tuple(factors * self.output_channels(inputs[1]) if len(factors) == 1 else factors)
+
+    def _rounded(self, factor: Multiplier, output: Tensor) -> Multiplier:
+        """The factor with this operation's rounding; that of nothing stays as it is."""
+        once = self.rounding is Rounding.ONCE and output.dtype is DType.INT8
+        return factor.once if once and factor.mantissa else factor
 
     def by_sample(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
         return inputs[1].data is not None
@@ -236,7 +244,7 @@ class FullyConnected(Linear):
         scales = inputs[1].quant.scales
         if len(scales) > 1:
             return super().multipliers(inputs, output)
-        factor = product_multiplier(inputs[0], inputs[1], output)
+        factor = self._rounded(product_multiplier(inputs[0], inputs[1], output), output)
         return (factor,) * self.output_channels(inputs[1])
 
     def _accumulate(self, image: Doubles, weights: Doubles) -> Doubles:

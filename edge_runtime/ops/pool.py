@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge_runtime.graph.op import Activation, Op, Scaling, Window, per_tensor_problem, type_problem
+from edge_runtime.graph.op import (
+    Activation,
+    Op,
+    Rounding,
+    Scaling,
+    Window,
+    per_tensor_problem,
+    type_problem,
+)
 from edge_runtime.graph.tensor import Array, DType, Shape, Tensor
 from edge_runtime.ops.windowed import (
     float_clamp,
@@ -83,14 +91,17 @@ class Pool2D(Op):
 
 @dataclass(frozen=True)
 class AveragePool2D(Pool2D):
-    """Average over each window; integers round half away from zero.
+    """Average over each window.
 
-    Padding takes no part, as in TFLite; with `count_include_pad` it counts as real zeros.
+    Padding takes no part, as in TFLite; with `count_include_pad` it counts as real zeros. Stored
+    averages round halves away from zero, as TFLite has it; with rounding ONCE, real ones in units
+    of the scale round halves to even, as ONNX means QuantizeLinear.
     """
 
     NAME = "AVERAGE_POOL_2D"
 
     count_include_pad: bool = False
+    rounding: Rounding = field(default=Rounding.TWICE, kw_only=True)
 
     def _pads_alone(self, image: Tensor) -> bool:
         return not self.count_include_pad and super()._pads_alone(image)
@@ -106,6 +117,10 @@ class AveragePool2D(Pool2D):
             total = windows(wide, self.kernel, self.window, 0).sum((3, 4))
         if image.dtype.kind == "f":
             return np.asarray(total / count)
+        if self.rounding is Rounding.ONCE:
+            doubled = 2 * (total - count * zero)
+            up, rest = np.divmod(doubled + count, 2 * count)
+            return np.asarray(up - ((rest == 0) & (up % 2 != 0)) + zero)
         halved = np.abs(total) + count // 2
         return np.asarray(np.sign(total) * (halved // count))
 

@@ -15,11 +15,13 @@ from edge_runtime.graph import (
     Node,
     Op,
     Quantization,
+    Rounding,
     Scaling,
     Tensor,
 )
 from edge_runtime.graph.verify import verify
 from edge_runtime.ops import (
+    AveragePool2D,
     Dequantize,
     Linear,
     MaxPool2D,
@@ -33,13 +35,14 @@ from edge_runtime.ops.move import Move
 from edge_runtime.passes.draft import Draft
 
 
-def fuse_quantization(graph: Graph) -> Graph:
+def fuse_quantization(graph: Graph, rounding: Rounding = Rounding.TWICE) -> Graph:
     """Turn dequantize, float operation, quantize into the operation on integers.
 
     A node is turned if all activations it reads come out of a dequantize, all that read it are
     quantize nodes of one scale, and its weights, if any, carry the scales of the integers they
     stand for, or are integers times one scale a channel. Others stay float, with integer weights
-    where there are any. Results may differ by rounding, as between any two integer runtimes.
+    where there are any. `rounding` is that of operations with weights and of averages; results of
+    others may differ by a step from what the float operation would give.
     """
     draft = Draft(graph)
     for node in draft.nodes():
@@ -49,7 +52,7 @@ def fuse_quantization(graph: Graph) -> Graph:
         if isinstance(current.op, Quantize):
             _requantize(draft, current)
         else:
-            _turn(draft, current)
+            _turn(draft, current, rounding)
     for node in draft.nodes():
         _store_weights(draft, node)
     return verify(draft.finish())
@@ -92,7 +95,7 @@ def _stored(draft: Draft, tensor: str) -> Tensor | None:
     return draft.tensors[maker.inputs[0]]
 
 
-def _turn(draft: Draft, node: Node) -> None:
+def _turn(draft: Draft, node: Node, rounding: Rounding) -> None:
     stored = [_stored(draft, name) for name in _operands(draft, node)]
     integers = [tensor for tensor in stored if tensor is not None]
     if not integers or len(integers) < len(stored):
@@ -107,6 +110,8 @@ def _turn(draft: Draft, node: Node) -> None:
     inputs = _integer_inputs(draft, node, integers, result)
     output = replace(draft.tensors[node.output], dtype=result.dtype, quantization=made)
     if inputs and not node.op.problems(inputs, output):
+        if isinstance(node.op, AveragePool2D | Linear):
+            node = replace(node, op=replace(node.op, rounding=rounding))
         _commit(draft, node, inputs, result, made)
 
 

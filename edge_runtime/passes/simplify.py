@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from edge_runtime.graph import Graph
+from functools import partial
+
+from edge_runtime.graph import Graph, Rounding
 from edge_runtime.graph.verify import verify
 from edge_runtime.passes.activations import fuse_activations
 from edge_runtime.passes.affine import fold_affine
@@ -18,8 +20,11 @@ def drop_unused(graph: Graph) -> Graph:
     return verify(Draft(graph).finish())
 
 
-def simplify(graph: Graph) -> Graph:
-    """The same function of the same inputs and outputs, in fewer nodes."""
+def simplify(graph: Graph, rounding: Rounding = Rounding.TWICE) -> Graph:
+    """The same function of the same inputs and outputs, in fewer nodes.
+
+    `rounding` is that of the integer operations with weights that come of float ones.
+    """
     for step in (
         drop_unused,
         merge_reshapes,
@@ -27,7 +32,7 @@ def simplify(graph: Graph) -> Graph:
         fuse_clamps,
         fold_affine,
         merge_reshapes,
-        fuse_quantization,
+        partial(fuse_quantization, rounding=rounding),
         fold_pads,
         absorb_transposes,
         merge_reshapes,

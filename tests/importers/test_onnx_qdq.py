@@ -179,8 +179,13 @@ def test_real_model(models: Path) -> None:
     inner = [node.op.NAME for node in graph.nodes if not isinstance(node.op, INTERFACE)]
     assert inner[0] == "TRANSPOSE" and inner.count("CONV_2D") == 9
     assert all(graph.node_inputs(n)[0].dtype is DType.INT8 for n in graph.nodes[1:])
+    step = graph.tensors[graph.nodes[-1].inputs[0]].quant.scale
+    apart = []
     for case, reference in zip(stored["in0"], stored["out0_ort"], strict=True):
         mine = Interpreter(graph).run({graph.inputs[0]: case})[graph.outputs[0]]
         assert mine.argmax() == reference.argmax()
-        # Rounding differs at each of twenty layers; ONNX Runtime's own modes differ by 15 steps.
-        assert np.abs(mine - reference).max() < 0.2
+        apart.append(np.abs(mine - reference).max() / step)
+    # ONNX Runtime adds up in single precision. Where a sum comes close to a half, it may end on its
+    # other side, and softmax makes many steps out of one: ONNX Runtime's own modes differ by 15.
+    assert np.count_nonzero(np.array(apart) > 1.01) <= 1
+    assert max(apart) < 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -30,7 +31,7 @@ from sites import (
     windows,
 )
 
-from edge_runtime.graph import Activation
+from edge_runtime.graph import Activation, Rounding
 from edge_runtime.kernels import KERNELS, Choice
 from edge_runtime.ops import AveragePool2D, MaxPool2D
 
@@ -163,12 +164,25 @@ def scaling_cases() -> Iterator[Case]:
             yield dequantize(scales[0], zeros[0])
 
 
+def rounded_once(cases: Iterable[Case], every: int) -> Iterator[Case]:
+    """One in so many cases, with results that are rounded once."""
+    for case in itertools.islice(cases, 0, None, every):
+        op = dataclasses.replace(case.site.node.op, rounding=Rounding.ONCE)  # type: ignore[call-arg]
+        node = dataclasses.replace(case.site.node, op=op)
+        site = dataclasses.replace(case.site, node=node)
+        yield dataclasses.replace(case, name=f"{case.name}, rounded once", site=site)
+
+
 CASES = [
     *conv_cases(),
     *depthwise_cases(),
     *linear_cases(),
     *narrowed((*conv_cases(), *depthwise_cases(), *linear_cases())),
     *pool_cases(),
+    *rounded_once((*conv_cases(), *depthwise_cases(), *linear_cases()), 3),
+    *rounded_once(
+        (case for case in pool_cases() if isinstance(case.site.node.op, AveragePool2D)), 2
+    ),
     *add_cases(),
     *mean_cases(),
     *softmax_cases(),

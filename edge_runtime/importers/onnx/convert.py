@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_runtime.errors import Problem
-from edge_runtime.graph import Graph
+from edge_runtime.graph import Graph, Rounding
 from edge_runtime.graph.verify import verify
 from edge_runtime.importers.onnx import (
     elementwise,
@@ -26,6 +26,7 @@ from edge_runtime.importers.onnx import (
 from edge_runtime.importers.onnx.builder import Builder, Converter
 from edge_runtime.importers.onnx.file import File, needed
 from edge_runtime.importers.onnx.fold import fold, foldable
+from edge_runtime.importers.onnx.functions import OWN_DOMAIN
 from edge_runtime.importers.onnx.node import FileNode
 from edge_runtime.importers.onnx.steps import Recipe, Steps
 from edge_runtime.importers.onnx.values import Known, Value
@@ -87,7 +88,9 @@ def read_onnx(content: bytes, name: str, folder: Path) -> Graph:
     except UnsupportedError as error:
         refuse(name, [Problem("outputs", "model", error.reason, error.rewrite)], _NAMED)
         raise
-    return simplify(verify(graph))
+    # Files of our own say by functions how kernels round; all others mean what they say.
+    own = any(node.operation.startswith(f"{OWN_DOMAIN}.") for node in file.nodes)
+    return simplify(verify(graph), Rounding.TWICE if own else Rounding.ONCE)
 
 
 def _convert(build: Builder, node: FileNode) -> Problem | None:

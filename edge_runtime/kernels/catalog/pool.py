@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge_runtime.graph import DType
+from edge_runtime.graph import DType, Rounding
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
 from edge_runtime.kernels.refusals import MOST_SUMMED, MOST_SUMMED_WIDE, of_type
@@ -40,6 +40,16 @@ def _include_pad(site: Site) -> Field:
     return "include_pad", int(isinstance(op, AveragePool2D) and op.count_include_pad)
 
 
+def rounds_to_even(site: Site) -> bool:
+    """Whether an average pool rounds as ONNX does it."""
+    op = site.node.op
+    return isinstance(op, AveragePool2D) and op.rounding is Rounding.ONCE
+
+
+def _away_from_zero(site: Site) -> str | None:
+    return "halves to even" if rounds_to_even(site) else _side_by_side(site)
+
+
 def _struct(site: Site) -> Struct:
     op = site.node.op
     assert isinstance(op, Pool2D)
@@ -50,6 +60,7 @@ def _struct(site: Site) -> Struct:
             *clamp(op.activation, site.output),
             ("zero", site.output.quant.zero_point),
             _include_pad(site),
+            ("to_even", int(rounds_to_even(site))),
         ),
     )
 
@@ -89,7 +100,7 @@ KERNELS = (
         "er_average_pool_s8_dsp",
         AveragePool2D,
         "4 channels at a time by SXTAB16",
-        _side_by_side,
+        _away_from_zero,
         _demand,
         _struct,
     ),

@@ -146,16 +146,31 @@ ER_SHARED int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice
 /* Whether er_scale_quickly serves. */
 static inline int er_is_quick(er_scaling scaling)
 {
-    return scaling.halved >= 1;
+    return scaling.halved >= 1 && !er_rounds_once(scaling.shift);
 }
 
-/* Whether it serves all of `count` channels. */
+/* The same for factors whose products are rounded once: what is cut off below the upper half makes
+ * no difference to the shift that follows, which rounds halves up. */
+static inline int32_t er_scale_once(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
+{
+    const int64_t product = (int64_t)scaling.twice_mantissa * sum;
+    const int32_t high = er_wrapping_add(sum, (int32_t)(product >> 32));
+    return __ssat(((high >> (scaling.halved - ER_ONCE)) + twice_zero_and_one) >> 1, 8);
+}
+
+/* Whether er_scale_once serves. */
+static inline int er_is_quick_once(er_scaling scaling)
+{
+    return scaling.halved - ER_ONCE >= 1;
+}
+
+/* Whether er_scale_quickly serves all of `count` channels. */
 static inline int er_all_are_quick(const int8_t *shift, uint32_t count)
 {
     int32_t all = -1;
     ER_ROLLED_ALWAYS
     for (uint32_t i = 0; i < count; i++) {
-        all &= shift[i] + 1;
+        all &= (shift[i] + 1) & ~(shift[i] + ER_ONCE / 2); /* negative: below -1, not marked */
     }
     return all < 0;
 }
@@ -178,6 +193,10 @@ ER_SHARED void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, in
     if (er_is_quick(scaling)) {
         for (int32_t i = 0; i < count; i++) {
             values[i] = er_scale_quickly(values[i], scaling, range.twice_zero_and_one);
+        }
+    } else if (er_is_quick_once(scaling)) {
+        for (int32_t i = 0; i < count; i++) {
+            values[i] = er_scale_once(values[i], scaling, range.twice_zero_and_one);
         }
     } else {
         for (int32_t i = 0; i < count; i++) {

@@ -51,9 +51,25 @@ static inline int32_t er_rounding_shift_right(int32_t a, int32_t n)
     return n == 0 ? a : (((a + (a >> 31)) >> (n - 1)) + 1) >> 1;
 }
 
-/* a times mantissa * 2^(shift - 31), rounded twice. */
+/* What is taken from the shift of a factor whose products are rounded once, halves up. */
+#define ER_ONCE 64
+
+/* Whether a shift marks such a factor. */
+static inline int er_rounds_once(int32_t shift)
+{
+    return shift < -ER_ONCE / 2;
+}
+
+/* a times mantissa * 2^(shift - 31), rounded twice; once, and saturated, where the shift is marked
+ * so. */
 static inline int32_t er_multiply(int32_t a, int32_t mantissa, int32_t shift)
 {
+    if (er_rounds_once(shift)) {
+        const int32_t right = 31 - ER_ONCE - shift;
+        const int64_t whole = ((int64_t)a * mantissa + ((int64_t)1 << (right - 1))) >> right;
+        const int64_t raised = whole < INT32_MIN ? INT32_MIN : whole;
+        return (int32_t)(raised > INT32_MAX ? INT32_MAX : raised);
+    }
     if (shift > 0) {
         return er_high(er_shift_left(a, shift), mantissa);
     }

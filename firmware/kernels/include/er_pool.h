@@ -8,11 +8,13 @@
 #include "er_types.h"
 
 /* Pools of integers; the quantization is kept. Padding takes no part, or `include_pad`, where it
- * counts as `zero` in averages. */
+ * counts as `zero` in averages. Halves round away from a stored zero or, if `to_even`, to an even
+ * distance from `zero`. */
 typedef struct {
     er_window window;
     int16_t act_min, act_max;
     int16_t zero, include_pad;
+    int32_t to_even;
 } er_pool;
 
 typedef struct {

@@ -65,7 +65,15 @@ ER_ALWAYS_INLINE int32_t er_covered_most(const er_covered in, const void *input,
     return most;
 }
 
-/* Averages round halves away from zero. */
+/* sum / count, halves to even. */
+static inline int32_t er_average_to_even(int32_t sum, int32_t count)
+{
+    const int32_t doubled = 2 * sum + count, twice = 2 * count;
+    const int32_t quotient = doubled / twice, rest = doubled % twice;
+    const int32_t up = rest < 0 ? quotient - 1 : quotient;
+    return rest == 0 ? up - (up & 1) : up;
+}
+
 ER_ALWAYS_INLINE void er_pool_all(const er_pool *p, const void *input, void *output, int average,
                                   int wide)
 {
@@ -82,7 +90,11 @@ ER_ALWAYS_INLINE void er_pool_all(const er_pool *p, const void *input, void *out
                 int32_t value;
                 if (average) {
                     value = er_covered_sum(in, input, c, wide) + padding;
-                    value = (value + (value < 0 ? -(count / 2) : count / 2)) / count;
+                    if (p->to_even) {
+                        value = er_average_to_even(value - count * p->zero, count) + p->zero;
+                    } else {
+                        value = (value + (value < 0 ? -(count / 2) : count / 2)) / count;
+                    }
                 } else {
                     value = er_covered_most(in, input, c, wide);
                 }
