@@ -152,7 +152,7 @@ def quantize(
     ] = None,
     flash: Annotated[
         str | None,
-        typer.Option(help="for auto: what weights, biases and multipliers may take, such as 64K"),
+        typer.Option(help="for auto: what the constants may take, without code, such as 64K"),
     ] = None,
     max_drop: Annotated[
         float | None, typer.Option(help="points that may be lost; past them nothing is written")

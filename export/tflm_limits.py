@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge_runtime import ops
 from edge_runtime.errors import Problem
-from edge_runtime.graph import DType, Graph, Node, Op
+from edge_runtime.graph import DType, Graph, Node, Op, Tensor
 
 _NEVER: tuple[type[Op], ...] = (ops.Gelu, ops.ReduceProd, ops.Round, ops.Sign, ops.Tile)
 _FLOAT_ONLY: tuple[type[Op], ...] = (
@@ -35,10 +37,20 @@ def _refusal(graph: Graph, node: Node) -> str:
         return f"{dtype.value}; it has float32 only"
     if isinstance(op, _NO_INT16) and dtype is DType.INT16:
         return "int16; it has float32 and int8 only"
-    if isinstance(op, ops.Reverse) and len(op.axes) > 1:
-        return f"{len(op.axes)} axes; it takes one"
-    if isinstance(op, ops.Gather) and inputs[1].dtype is DType.INT16:
-        return "int16 indices; it takes int32 and int64"
-    if isinstance(op, ops.FullyConnected) and inputs[1].dtype is DType.INT4:
-        return "int4 weights with a scale a channel" if len(inputs[1].quant.scales) > 1 else ""
+    return _limit(op, inputs)
+
+
+def _limit(op: Op, inputs: Sequence[Tensor]) -> str:
+    """What a kernel that it has does not take."""
+    match op:
+        case ops.Reverse(axes=axes) if len(axes) > 1:
+            return f"{len(axes)} axes; it takes one"
+        case ops.Gather() if inputs[1].dtype is DType.INT16:
+            return "int16 indices; it takes int32 and int64"
+        case ops.FullyConnected() if inputs[1].dtype is DType.INT4 and _by_channel(inputs[1]):
+            return "int4 weights with a scale a channel"
     return ""
+
+
+def _by_channel(weights: Tensor) -> bool:
+    return len(weights.quant.scales) > 1

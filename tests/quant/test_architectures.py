@@ -14,7 +14,7 @@ from tflm import Tflm
 
 from edge_runtime import api
 from edge_runtime.cases import Cases
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import DataError, ModelError
 from edge_runtime.evaluate import evaluate, predict, stored
 from edge_runtime.export.onnx import to_onnx
 from edge_runtime.export.onnx_agreement import onnx_agreement
@@ -268,6 +268,12 @@ def test_int8_is_close_to_float_and_the_same_everywhere(
         return
     if not tflm_refusals(made):
         assert_same_in_tflm(tflm, made, inputs)
+
+
+def test_indices_are_whole_numbers(tmp_path: Path) -> None:
+    graph = embedding(tmp_path)
+    with pytest.raises(DataError, match="no int32"):
+        quantize(graph, {"in0": np.full((20, 1, 6), 0.5)})
 
 
 @pytest.mark.parametrize("name", ["attention", "branches", "several"])
