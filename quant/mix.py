@@ -246,14 +246,17 @@ class _Work:
         return float(np.mean([noise(values[n], made[n]) for n in self.given.judged]))
 
     def _around(self) -> list[tuple[str, Sequence[str]]]:
-        """Tensors inside the network, and the nodes that make and read what has their scale."""
+        """Tensors inside the network, and the nodes that make and read what has their scale.
+
+        Inputs are int8 in any case.
+        """
         found: dict[Origin, tuple[str, list[str]]] = {}
         for name, origin in origins(self.graph, self.base.forms).items():
             maker = self.graph.producer(name)
             nodes = [*([maker] if maker else []), *self.graph.consumers(name)]
             _, names = found.setdefault(origin, (name, []))
             names += [node.name for node in nodes if node.name not in names]
-        return list(found.values())
+        return [(name, nodes) for name, nodes in found.values() if name not in self.graph.inputs]
 
     def widen(self) -> None:
         """int16 for all sensitive tensors."""
