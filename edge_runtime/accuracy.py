@@ -174,7 +174,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 Rows = list[list[str]]
 
 _HEADINGS = {
-    "recipes": "model|recipe|constants, B|score, %|drop, points|agreement, %|instructions|seconds",
+    "recipes": (
+        "model|recipe|constants, B|with code, B|score, %|drop, points|agreement, %"
+        "|instructions|seconds"
+    ),
     "observers": "model|observer|drop, points|agreement, %",
     "roundings": "model|rounding|drop, points|agreement, %",
     "depthwise": "4-bit weights in|constants, B|SQNR, dB|drop, points|agreement, %|instructions",
@@ -208,18 +211,22 @@ def _cells(found: Score) -> list[str]:
 def _recipes(subject: Subject) -> Rows:
     constants = 4 * sum(t.elements for t in subject.graph.tensors.values() if t.data is not None)
     exact = subject.score(subject.graph)
-    rows = [[subject.title, "float32", f"{constants:,}", f"{exact.float_percent:.2f}", *"––––"]]
+    rows = [
+        [subject.title, "float32", f"{constants:,}", "–", f"{exact.float_percent:.2f}", *"––––"]
+    ]
     for recipe in (Recipe.INT8, Recipe.INT8X16, Recipe.W4A8):
         made, seconds = subject.quantized(recipe)
         found = subject.score(made.graph)
+        with_code, instructions = _built(made.graph, subject)
         rows.append(
             [
                 subject.title,
                 recipe.value + _extent(made),
                 f"{made.report.flash_bytes:,}",
+                with_code,
                 f"{found.quantized_percent:.2f}",
                 *_cells(found),
-                _instructions(made.graph, subject),
+                instructions,
                 f"{seconds:.0f}",
             ]
         )
@@ -232,8 +239,8 @@ def _extent(made: Quantized) -> str:
     return "" if made.report.recipe == Recipe.INT8.value else f", {len(changed)} nodes"
 
 
-def _instructions(graph: Graph, subject: Subject) -> str:
-    """Of one inference on the emulated board."""
+def _built(graph: Graph, subject: Subject) -> tuple[str, str]:
+    """The model's flash with code, and the instructions of one inference on the emulated board."""
     tensor = graph.tensors[graph.inputs[0]]
     first = stored(tensor, subject.x[graph.inputs[0]][:1]).reshape(1, *tensor.shape)
     with tempfile.TemporaryDirectory() as folder:
@@ -242,7 +249,8 @@ def _instructions(graph: Graph, subject: Subject) -> str:
         result = api.emulate(exported.folder, cases, graph=graph)
     assert result.exact == result.compared
     layers = result.measurement.layers
-    return f"{sum(layer.instructions or 0 for layer in layers):,}"
+    instructions = sum(layer.instructions or 0 for layer in layers)
+    return f"{exported.image.flash_bytes:,}", f"{instructions:,}"
 
 
 def _observers(subject: Subject) -> Rows:
@@ -276,7 +284,7 @@ def _depthwise(subject: Subject) -> Rows:
                 f"{flash_bytes(made):,}",
                 f"{-10 * np.log10(given.noise(made)):.1f}",
                 *_cells(found),
-                _instructions(made, subject),
+                _built(made, subject)[1],
             ]
         )
     return rows
@@ -346,10 +354,22 @@ chosen by the samples that are scored.
 
 `--recipe w4a8` measures each layer with int4 weights alone, and leaves at int8 those that make more
 than twice the noise that the bytes they save would allow, up to a tenth of all weights, and
-depthwise layers. `int8x16` measures each node with int16 activations alone, and gives them to those
-that take 5 % of the noise away. `auto` gives int4 weights to layers in order of noise for each byte
-saved until the budget of `--flash` (weights, biases, multipliers) is met, then, while the drop on
-held-out samples exceeds `--max-drop`, int16 activations to the most sensitive node.
+depthwise layers. `int8x16` measures the noise that each tensor inside the network makes if it alone
+is rounded to int8. Those that make 5 % of the noise of int8 throughout get 16 bits, from what makes
+them to what reads them; weights stay int8, biases become int64. `auto` gives int4 weights to layers
+in order of noise for each byte saved until the budget of `--flash` is met, then, while the drop
+exceeds `--max-drop`, 16 bits to the most sensitive tensor, as far as the budget allows. The drop is
+that of the score on the samples of `--eval`; without them, of the agreement with float on held-out
+samples. `--eval` chooses nothing else.
+
+`--flash` counts weights, biases, multipliers and tables as the kernels of a Cortex-M4 have them
+packed, so that they are what a build has. Code is left out: that of the kernels, and for each layer
+its call and its parameters. The next table has what the linker counts with code.
+
+A TFLite file holds what TFLite has operations for; where tflite-micro refuses one of them, such as
+GELU in integers, or fully connected layers of int4 with a scale a channel, `quantize` says so.
+Recurrent layers stay float32, as no file format has them in integers without keeping their state
+between calls, and models that keep a state of their own are refused.
 
 int4 weights are computed with as they are in TFLite: an int8 layer whose weights have values from
 -8 to 7 (docs/operations.md). Files and firmware hold two a byte.
@@ -358,7 +378,8 @@ int4 weights are computed with as they are in TFLite: an int8 layer whose weight
 
 ResNet-8: calibrated on 512 training images of CIFAR-10, scored on 5,000 test images (JPEG, which
 costs the network about ten points). Keyword spotting: calibrated on 200 of the 1,000 features of
-the file, scored on the other 800. Constants: weights, biases and multipliers in flash.
+the file, scored on the other 800. Constants: weights, biases, multipliers and tables in flash, as
+`--flash` counts them; with code: what the linker gives the model altogether.
 Instructions: of one inference of the emulated image on {board}, whose outputs equal the
 reference's. Seconds: of `quantize` on the machine that made this page, for scale only.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edge_runtime.device.flash import Flashed
     from edge_runtime.diff import Compared
     from edge_runtime.emulation import Emulation
+    from edge_runtime.errors import Problem
     from edge_runtime.export.firmware import Options, Origin
     from edge_runtime.export.manifest import Manifest
     from edge_runtime.graph import Graph
@@ -211,11 +212,20 @@ def check_drop(quantized: Quantized, max_drop: float | None) -> None:
         )
 
 
-def write_quantized(quantized: Quantized, path: Path) -> tuple[str, ...]:
-    """Write the model, whole or not at all, and read it back: the nodes of the file that are float.
+@dataclass(frozen=True)
+class Written:
+    """A model file: its nodes that are float, and those that tflite-micro refuses, with reasons."""
+
+    float_nodes: tuple[str, ...]
+    tflm_refusals: tuple[Problem, ...] = ()
+
+
+def write_quantized(quantized: Quantized, path: Path) -> Written:
+    """Write the model, whole or not at all, and read it back.
 
     ModelError: the file computes other nodes in float than the report says.
     """
+    from edge_runtime.export.tflm_limits import tflm_refusals
     from edge_runtime.quant import float_nodes
 
     told = {each.node for each in quantized.report.floats}
@@ -230,7 +240,8 @@ def write_quantized(quantized: Quantized, path: Path) -> tuple[str, ...]:
                 hint="write .tflite instead of .onnx, or the reverse, and report it",
             )
         trial.replace(path)
-    return floats
+    refused = tflm_refusals(quantized.graph) if path.suffix == ".tflite" else ()
+    return Written(floats, refused)
 
 
 def _parent(path: Path) -> Path:

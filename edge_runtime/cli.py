@@ -152,7 +152,7 @@ def quantize(
     ] = None,
     flash: Annotated[
         str | None,
-        typer.Option(help="for auto: what weights, biases and multipliers may take, such as 64K"),
+        typer.Option(help="for auto: what the constants may take, without code, such as 64K"),
     ] = None,
     max_drop: Annotated[
         float | None, typer.Option(help="points that may be lost; past them nothing is written")
@@ -178,23 +178,30 @@ def quantize(
         evaluation=evaluation,
     )
     refused: AccuracyError | None = None
-    floats: tuple[str, ...] | None = None
+    file: api.Written | None = None
     try:
         api.check_drop(result, max_drop)
-        floats = api.write_quantized(result, out)
+        file = api.write_quantized(result, out)
     except AccuracyError as error:
         refused = error
     if as_json:
         told = dataclasses.asdict(result.report)
-        written = None if floats is None else str(out)
-        typer.echo(json.dumps({**told, "written": written, "float_nodes_of_file": floats}))
+        about_file = {
+            "written": file and str(out),
+            "float_nodes_of_file": file and file.float_nodes,
+            "tflite_micro_refuses": file and [str(problem) for problem in file.tflm_refusals],
+        }
+        typer.echo(json.dumps({**told, **about_file}))
     else:
         show(*quantization_tables(result.report))
     if refused is not None:
         raise refused
-    if not as_json:
-        float_nodes = f"{len(floats or ())} nodes in float32" if floats else "no node in float32"
+    if file is not None and not as_json:
+        count = len(file.float_nodes)
+        float_nodes = f"{count} nodes in float32" if count else "no node in float32"
         typer.echo(f"wrote {out}, and read it back: {float_nodes}")
+        for problem in file.tflm_refusals:
+            typer.echo(f"tflite-micro does not run this file: {problem}")
 
 
 @app.command()

@@ -96,8 +96,9 @@ def to_onnx(graph: Graph, *, exact: bool = True) -> onnx.ModelProto:
     `onnx_rounding`); otherwise the QDQ form is plain, runtimes fuse it into their own integer
     kernels, and layers differ by a step now and then.
 
-    ModelError: what ONNX has no form for, listed node by node: state, and dilated average pools
-    (which opset 19 brought).
+    ModelError: what opset 13 has no form for, listed node by node: state, int16 and int4, Svdf and
+    integer recurrent layers, dilated average pools (which opset 19 brought), and the few that
+    `onnx_problems` names.
     """
     problems = problems_of(graph)
     if problems:
@@ -262,7 +263,7 @@ class _Writer:
     def _binary(self, node: Node, inputs: Sequence[Tensor], output: Tensor) -> None:
         planar = self._planar(inputs)
         left, right = (self.values.real(tensor, planar) for tensor in inputs)
-        if isinstance(node.op, FloorMod):
+        if isinstance(node.op, FloorMod) and output.dtype.is_float:
             # Runtimes take the remainder of floats with the sign of the dividend.
             whole = self.values.chain(node.name, left, [Step("Div", [right]), Step("Floor")])
             steps = [Step("Sub", [self.values.chain(node.name, whole, [Step("Mul", [right])])])]

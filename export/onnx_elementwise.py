@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_runtime import ops
 from edge_runtime.export.onnx_values import Attribute, Step
-from edge_runtime.graph import Array, DType, Op, Tensor
+from edge_runtime.graph import Array, Op, Tensor
 
 Constant = Callable[[str, Array], str]
 """Adds a constant; the name it got."""
@@ -66,12 +66,9 @@ BINARY: dict[type[Op], tuple[str, ...]] = {
 
 def element_problems(op: Op, inputs: Sequence[Tensor]) -> list[str]:
     """Why an operation on single elements has no form."""
-    if isinstance(op, ops.FloorDiv | ops.FloorMod) and not inputs[0].dtype.is_float:
+    if isinstance(op, ops.FloorDiv) and not inputs[0].dtype.is_float:
         return [f"{inputs[0].dtype.value}, whose division truncates in ONNX; allowed: float32"]
-    if isinstance(op, ops.Round | ops.Sign | ops.Abs | ops.Neg) or not isinstance(op, ops.Unary):
-        return []
-    wrong = inputs[0].dtype in (DType.INT32, DType.INT64)
-    return [f"{inputs[0].dtype.value}; allowed: float32, or int8"] if wrong else []
+    return []
 
 
 def unary_steps(op: Op, x: str, constant: Constant) -> list[Step] | None:
@@ -136,4 +133,6 @@ def binary_steps(op: Op, second: str, constant: Constant) -> list[Step] | None:
             return [Step("Sub", [second]), Step("Pow", [square])]
         case ops.FloorDiv():
             return [Step("Div", [second]), Step("Floor")]
+        case ops.FloorMod():
+            return [Step("Mod", [second])]
     return None

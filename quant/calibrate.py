@@ -83,7 +83,8 @@ def calibration_arrays(graph: Graph, data: Mapping[str, Array]) -> dict[str, Arr
 
 def _whole(name: str, array: Array, kind: DType) -> Array:
     """Indices or truth values as an input of this type takes them."""
-    converted = array.astype(kind.numpy)
+    with np.errstate(invalid="ignore"):
+        converted = array.astype(kind.numpy)
     if not np.array_equal(converted, array):
         raise DataError(
             f"array {name} is {array.dtype} and holds what is no {kind.value}",

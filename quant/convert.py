@@ -55,10 +55,13 @@ def quantize_graph(
     return converted if interface is DType.INT8 else with_float_interface(converted)
 
 
+_PASSED_ON = "make it an input and an output of the model, which the caller passes on"
+
+
 def check_float(graph: Graph) -> None:
     """ModelError naming each node that works on quantized tensors, and each state."""
     problems = [
-        Problem(tensor.name, "tensor", "state kept between calls cannot be quantized yet")
+        Problem(tensor.name, "tensor", "state kept between calls cannot be quantized", _PASSED_ON)
         for tensor in graph.of_kind(Kind.STATE)
     ]
     problems += [
@@ -70,7 +73,7 @@ def check_float(graph: Graph) -> None:
     if problems:
         raise ModelError(
             f"model {graph.name} cannot be quantized; {len(problems)} problem(s):",
-            hint="give the float32 model that it was made from",
+            hint="give a model that is float32 throughout and keeps no state",
             problems=problems,
         )
 

@@ -6,16 +6,18 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge_runtime.errors import BudgetError
 from edge_runtime.evaluate import stored
-from edge_runtime.graph import Graph, Node, Op
+from edge_runtime.graph import Array, DType, Graph, Node, Op
 from edge_runtime.ops import DepthwiseConv2D
 from edge_runtime.quant.build import Built, Calibration, build, layer_bytes
 from edge_runtime.quant.convert import quantize_graph
 from edge_runtime.quant.flash import node_bytes
 from edge_runtime.quant.precision import Forms, Precision, has_weights, refused
 from edge_runtime.quant.refine import round_layer
-from edge_runtime.quant.samples import values_of
+from edge_runtime.quant.samples import disturbed, noise, values_of
 from edge_runtime.quant.scaling import Origin, origins
 
 SPARED = 0.1
@@ -23,7 +25,7 @@ SPARED = 0.1
 UNFAIR = 2.0
 """It does so with layers of this many times as much noise as the bytes they save would allow."""
 SENSITIVE = 0.05
-"""A tensor is sensitive if 16 bits for it alone take this share of the network's noise away."""
+"""A tensor is sensitive if it makes, in int8 alone, this share of the network's noise."""
 
 PROBED = 64
 """Held-out samples that single changes are judged by."""
@@ -46,8 +48,8 @@ class Recipe(enum.Enum):
 class LayerChoice:
     """The precision of one layer, and why.
 
-    `noise` is that of the network if this layer alone is at `w4`, or what it makes or reads alone
-    is in 16 bits, over that of int8 throughout; None where that was not tried.
+    `noise` is that of the network if this layer alone is at `w4`, over that of int8 throughout;
+    None where that was not tried.
     """
 
     node: str
@@ -113,7 +115,7 @@ class _Work:
         self.plain_noise = given.noise(self.plain, PROBED)
         self._wanted: dict[str, Precision] = {}
         self._saving: dict[str, int] = {}
-        self._noise: dict[tuple[str, Precision], float] = {}
+        self._noise: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
 
     def _layers(self) -> list[Node]:
@@ -145,7 +147,7 @@ class _Work:
             narrow = self._converted({name: Precision.W4})
             self._saving[name] = node_bytes(self.plain, name) - node_bytes(narrow, name)
             narrow = round_layer(self.base.source, narrow, name, samples, values)
-            self._noise[name, Precision.W4] = self.given.noise(narrow, PROBED)
+            self._noise[name] = self.given.noise(narrow, PROBED)
         return able
 
     def _cost(self, name: str) -> float:
@@ -153,7 +155,7 @@ class _Work:
         return max(0.0, self._added(name)) / max(1, self._saved(name))
 
     def _added(self, name: str) -> float:
-        return self._noise[name, Precision.W4] - self.plain_noise
+        return self._noise[name] - self.plain_noise
 
     def _saved(self, name: str) -> int:
         return self._saving[name]
@@ -216,34 +218,45 @@ class _Work:
         They are those that make or read one tensor: its values pass in 16 bits only where both do.
         """
         able = set(self._able(Precision.A16, self.graph.nodes)) - self._wanted.keys()
-        whole = self.plain_noise or 1.0
-        gains: dict[tuple[str, ...], float] = {}
-        told: dict[tuple[str, ...], str] = {}
+        source, samples = self.base.source, self.given.samples
+        exact = values_of(source, samples.both) if self.base.equalized else self.given.exact
+        values = {n: array[samples.count :][:PROBED] for n, array in exact.items()}
+        found: list[tuple[float, str, tuple[str, ...]]] = []
         for tensor, names in self._around():
             nodes = tuple(name for name in names if name in able)
-            if nodes in gains or len(nodes) < 2:
-                continue
-            noise = self.given.noise(self._converted(dict.fromkeys(nodes, Precision.A16)), PROBED)
-            gains[nodes] = 1 - noise / whole
-            for name in nodes:
-                key = name, Precision.A16
-                self._noise[key] = min(noise, self._noise.get(key, noise))
-            told[nodes] = f"with {tensor} in 16 bits, {gains[nodes]:.0%} of the noise goes"
-        worst = [nodes for nodes, gain in gains.items() if gain >= SENSITIVE]
-        worst.sort(key=lambda nodes: -gains[nodes])
-        for nodes in reversed(worst):
-            self._reasons |= dict.fromkeys(nodes, f"sensitive: {told[nodes]}")
-        return worst
+            share = self._noise_by(tensor, values) / (self.plain_noise or 1.0)
+            if len(nodes) > 1 and share >= SENSITIVE:
+                found.append((share, tensor, nodes))
+        found.sort(key=lambda each: each[0])
+        for share, tensor, nodes in found:
+            told = f"sensitive: {tensor} in int8 makes {share:.0%} of the noise"
+            self._reasons |= dict.fromkeys(nodes, told)
+        return [nodes for _, _, nodes in reversed(found)]
+
+    def _noise_by(self, tensor: str, values: Mapping[str, Array]) -> float:
+        """The noise of the float network, of these exact `values`, with one tensor in int8.
+
+        What has its scale is in int8 too, such as averages of it.
+        """
+        source = self.base.source
+        found = origins(source, self.base.forms)
+        grid = found[tensor].quantization(self.base.ranges, DType.INT8)
+        alike = {name: grid for name, origin in found.items() if origin == found[tensor]}
+        made = disturbed(source, values, alike)
+        return float(np.mean([noise(values[n], made[n]) for n in self.given.judged]))
 
     def _around(self) -> list[tuple[str, Sequence[str]]]:
-        """Tensors inside the network, and the nodes that make and read what has their scale."""
+        """Tensors inside the network, and the nodes that make and read what has their scale.
+
+        Inputs are int8 in any case.
+        """
         found: dict[Origin, tuple[str, list[str]]] = {}
         for name, origin in origins(self.graph, self.base.forms).items():
             maker = self.graph.producer(name)
             nodes = [*([maker] if maker else []), *self.graph.consumers(name)]
             _, names = found.setdefault(origin, (name, []))
             names += [node.name for node in nodes if node.name not in names]
-        return list(found.values())
+        return [(name, nodes) for name, nodes in found.values() if name not in self.graph.inputs]
 
     def widen(self) -> None:
         """int16 for all sensitive tensors."""
@@ -277,8 +290,7 @@ class _Work:
         return tuple(found)
 
     def _choice(self, node: Node, precision: Precision | None, weighted: bool) -> LayerChoice:
-        tried = self._noise.get((node.name, Precision.W4))
-        tried = self._noise.get((node.name, Precision.A16), tried)
+        tried = self._noise.get(node.name)
         size = layer_bytes(self.graph, node.name, precision or Precision.W8) if weighted else 0
         return LayerChoice(
             node.name,

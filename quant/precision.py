@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_runtime.graph import Array, DType, Graph, Kind, Node, Quantization, Scaling, Tensor
-from edge_runtime.ops import Linear, Quantize
+from edge_runtime.ops import Linear, Quantize, Recurrent
 from edge_runtime.quant.columns import is_known
 
 
@@ -67,6 +67,8 @@ def refused(graph: Graph, node: Node, precision: Precision) -> str | None:
     """Why `node` of a float graph has no form of this precision; None where it has one."""
     if precision is Precision.W4 and not (has_weights(graph, node) and is_known(graph, node)):
         return f"{node.op.NAME} has no kernel for int4 weights"
+    if isinstance(node.op, Recurrent):
+        return "no file format has it in integers without keeping its state between calls"
     unreachable = _unreachable(precision.activations)
     if unreachable:
         return "; ".join(unreachable)

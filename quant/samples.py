@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_runtime.evaluate import evaluate_node, real, stored
-from edge_runtime.graph import Array, Graph, Kind
+from edge_runtime.graph import Array, DType, Graph, Kind, Quantization
 
 AT_ONCE = 32
 """Samples of which all activations are held at a time."""
@@ -87,6 +87,27 @@ def outputs_of(
         for name in names:
             parts[name].append(real(graph.tensors[name], values[name]))
     return {name: np.concatenate(made) for name, made in parts.items()}
+
+
+def disturbed(
+    graph: Graph, values: Mapping[str, Array], grids: Mapping[str, Quantization]
+) -> dict[str, Array]:
+    """All activations, `values`, as they are where those named in `grids` are stored as int8."""
+    made, changed = dict(values), set(grids) & set(graph.inputs)
+    for name in changed:
+        made[name] = _held(made[name], grids[name])
+    for node in graph.nodes:
+        if not changed.isdisjoint(node.inputs):
+            made.update(zip(node.outputs, evaluate_node(graph, node, made), strict=True))
+            changed.update(node.outputs)
+        for name in set(node.outputs) & grids.keys():
+            made[name] = _held(made[name], grids[name])
+            changed.add(name)
+    return made
+
+
+def _held(values: Array, grid: Quantization) -> Array:
+    return grid.dequantize(grid.quantize(values, DType.INT8))
 
 
 def noise(exact: Array, held: Array) -> float:

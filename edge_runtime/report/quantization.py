@@ -39,7 +39,7 @@ def _totals(report: Report) -> Table:
     if report.agreement is not None:
         table.add_row("agreement", f"{report.agreement:.2%}", "calibration samples held out")
     if report.flash_bytes is not None:
-        told = "weights, biases and multipliers; code comes on top"
+        told = "weights, biases, multipliers, tables; code comes on top"
         table.add_row("constants", f"{report.flash_bytes:,} bytes", told)
     for name, changed in (
         ("layers rounded by GPTQ", report.rounded),

@@ -58,7 +58,16 @@ def test_json_tells_score_layers_and_what_was_written(run: Run, files: Path) -> 
     assert told["written"].endswith("made.tflite")
     assert told["float_nodes_of_file"] == []
     assert {layer["node"] for layer in told["layers"]}
+    narrow = [choice for choice in told["choices"] if choice["precision"] == "w4"]
+    assert len(told["tflite_micro_refuses"]) == len(narrow) > 0
     assert {choice["precision"] for choice in told["choices"]} <= {"w4", "w8"}
+
+
+def test_what_tflite_micro_does_not_run_is_named(run: Run, files: Path) -> None:
+    _, plain, _ = call(run, files)
+    _, narrow, _ = call(run, files, "--recipe", "w4a8")
+    assert "tflite-micro does not run" not in plain
+    assert "FULLY_CONNECTED): int4 weights with a scale a channel" in " ".join(narrow.split())
 
 
 def test_past_the_allowed_drop_nothing_is_written(run: Run, files: Path) -> None:

@@ -221,6 +221,20 @@ def test_int8_running_sums_start_as_those_of_the_kernel() -> None:
     assert_close(graph, [[builder.values(image)] for _ in range(3)], exact=True)
 
 
+@pytest.mark.parametrize("op", [ops.Sub(), ops.Mul(), ops.FloorMod(), ops.Minimum()], ids=str)
+def test_plain_integers_agree(op: Op) -> None:
+    builder = Builder(DType.INT32)
+    for name in ("in0", "in1"):
+        builder.inputs.append(name)
+        builder.tensors[name] = Tensor(name, (1, 5, 4), DType.INT32)
+    graph = builder.graph(builder.node(op, ["in0", "in1"], None, DType.INT32))
+    random = np.random.default_rng(3)
+    values = random.integers(-99, 99, (2, 1, 5, 4)).astype(np.int32)
+    assert_close(
+        graph, [[values[0], np.where(values[1] == 0, 7, values[1]).astype(np.int32)]], True
+    )
+
+
 def test_int16_is_refused_node_by_node() -> None:
     builder = Builder(DType.INT16)
     image = builder.input(1, 5, 4)

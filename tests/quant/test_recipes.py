@@ -1,22 +1,27 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from builder import Builder
+from elftools.elf.elffile import ELFFile
 from tflm import Tflm
 
 from edge_runtime.accuracy import Subject, images, roundings, speech
+from edge_runtime.api import emulate, export
+from edge_runtime.cases import Cases
 from edge_runtime.errors import BudgetError, DataError
-from edge_runtime.evaluate import evaluate, stored
+from edge_runtime.evaluate import evaluate, predict, stored
 from edge_runtime.export.tflite import to_tflite
 from edge_runtime.graph import Activation, Array, DType, Graph, Tensor
 from edge_runtime.importers.tflite.convert import read_tflite
 from edge_runtime.ops import DepthwiseConv2D, FullyConnected, Linear
 from edge_runtime.quant import (
     Labelled,
+    Observer,
     Quantized,
     Recipe,
     accuracy,
@@ -24,9 +29,13 @@ from edge_runtime.quant import (
     quantize,
     samples_of,
 )
+from edge_runtime.quant.build import Calibration
+from edge_runtime.quant.calibrate import calibration_arrays
 from edge_runtime.quant.flash import flash_bytes
+from edge_runtime.quant.mix import mix
 
 FLOAT, INT4 = DType.FLOAT32, DType.INT4
+CONSTANT = re.compile(r"layer_\d+_\w+|model_constant_\d+")
 
 
 def network() -> Graph:
@@ -115,6 +124,82 @@ def test_auto_fits_the_budget_with_the_layers_of_least_noise() -> None:
     with pytest.raises(BudgetError, match="the budget is 10") as caught:
         quantize(graph, samples, recipe=Recipe.AUTO, flash=10)
     assert "--flash" in caught.value.hint
+
+
+def test_flash_is_what_a_build_has_of_constants(tmp_path: Path) -> None:
+    for recipe in (Recipe.INT8, Recipe.W4A8, Recipe.INT8X16):
+        made = quantize(network(), data(network()), recipe=recipe)
+        image = export(made.graph, "nucleo_l4r5zi", tmp_path / recipe.value).image
+        with image.elf.open("rb") as file:
+            (table,) = (s for s in ELFFile(file).iter_sections() if s.name == ".symtab")
+            sizes = [
+                symbol["st_size"]
+                for symbol in table.iter_symbols()
+                if symbol["st_info"]["type"] == "STT_OBJECT" and CONSTANT.fullmatch(symbol.name)
+            ]
+        assert made.report.flash_bytes is not None
+        assert 0 <= made.report.flash_bytes - sum(sizes) < 4 * len(sizes)
+
+
+@pytest.fixture(scope="module")
+def uneven() -> Graph:
+    """Values a hundredfold apart in one tensor, of which the small ones decide.
+
+    They are added to before they are read, so that equalisation does not help.
+    """
+    builder = Builder(FLOAT)
+    wide = builder.add(builder.dense(builder.input(1, 6), 12), builder.constant(12))
+    graph = builder.graph(builder.dense(builder.dense(wide, 12), 3))
+    first, second = graph.tensors["w0"].values.copy(), graph.tensors["w2"].values.copy()
+    first[:6] *= 100
+    second[:, :6] *= np.float32(1e-4)
+    replaced = {
+        "w0": Tensor.constant("w0", first),
+        "w2": Tensor.constant("w2", second),
+        "b0": Tensor.constant("b0", np.zeros(12, np.float32)),
+    }
+    return replace(graph, tensors={**graph.tensors, **replaced})
+
+
+def test_int8x16_widens_from_what_makes_a_tensor_to_what_reads_it(
+    uneven: Graph, tmp_path: Path
+) -> None:
+    pytest.importorskip("tflite_micro", reason="tflite-micro is not installed")
+    options = {"observer": Observer.MIN_MAX}
+    given = Calibration.of(uneven, calibration_arrays(uneven, data(uneven)), **options)
+    wide = mix(given, Recipe.INT8X16, flash=None, most_drop=None).built
+    plain = mix(given, Recipe.INT8, flash=None, most_drop=None).built
+    assert wide.noise < 0.5 * plain.noise
+    graph = wide.graph
+    kinds = [graph.tensors[node.inputs[0]].dtype for node in graph.nodes]
+    assert {DType.INT8, DType.INT16} == set(kinds)
+    inputs = stored(graph.tensors["in0"], data(uneven, 8, 5)["in0"])
+    expected = evaluate(graph, {"in0": inputs})[graph.outputs[0]]
+    worker = Tflm()
+    made = worker.run(to_tflite(graph), [[values] for values in inputs])
+    worker.close()
+    assert np.array_equal(np.array([case[0] for case in made]), expected)
+    for board in ("host", "nucleo_l4r5zi", "rpi_pico"):
+        exported = export(graph, board, tmp_path / board)
+        cases = Cases.of([graph.tensors["in0"]], {"in0": inputs}, streaming=False)
+        result = emulate(exported.folder, cases, graph=graph)
+        assert result.exact == result.compared > 0
+
+
+def test_auto_spends_16_bits_by_the_score_where_there_is_one(uneven: Graph) -> None:
+    samples = data(uneven, 400, 9)
+    (exact,) = predict(uneven, samples).values()
+    scored = Labelled(samples, exact.reshape(400, -1).argmax(1))
+    options = {"recipe": Recipe.AUTO, "observer": Observer.MIN_MAX, "evaluation": scored}
+    free = quantize(uneven, data(uneven), most_drop=100, **options).report
+    strict = quantize(uneven, data(uneven), most_drop=0.5, **options).report
+    assert free.drop is not None and strict.drop is not None
+    assert "a16" not in {choice.precision for choice in free.choices}
+    assert "a16" in {choice.precision for choice in strict.choices}
+    assert strict.drop < free.drop
+    assert free.flash_bytes is not None
+    tight = quantize(uneven, data(uneven), most_drop=0.5, flash=free.flash_bytes, **options).report
+    assert tight.flash_bytes == free.flash_bytes
 
 
 def test_scores_are_those_of_each_graph() -> None:
