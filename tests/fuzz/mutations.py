@@ -34,13 +34,15 @@ def mutated(name: str, seed: int) -> bytes:
 def chosen(seed: int) -> str:
     """The name of the original that `seed` changes."""
     random = Random(f"original {seed}")
-    group = random.choice(groups())
-    return random.choice(group)
+    return random.choice(random.choice((tuple(originals()), random.choice(groups()))))
 
 
 @cache
 def groups() -> tuple[tuple[str, ...], ...]:
-    """The names by where they come from and by format; each group is as likely as another."""
+    """The names by where they come from and by format.
+
+    Half of the inputs are of any group alike, half of any original alike.
+    """
     found: dict[str, list[str]] = {}
     for name in originals():
         found.setdefault(name.split("/")[0] + name[name.rindex(".") :], []).append(name)

@@ -131,7 +131,9 @@ def _edges(model: Any, random: Random) -> None:
     if operator is None:
         return
     which = random.choice(("inputs", "inputs", "outputs"))
-    edges = [int(i) for i in getattr(operator, which)] if getattr(operator, which) is not None else []
+    edges = (
+        [int(i) for i in getattr(operator, which)] if getattr(operator, which) is not None else []
+    )
     count = len(graph.tensors or [])
     other = random.choice(graph.operators)
     everywhere = [*edges, *([] if other.outputs is None else other.outputs), -1, count, -2]

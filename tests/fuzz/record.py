@@ -59,7 +59,9 @@ class Record:
 def _commit() -> str:
     git = ["git", "-C", str(Path(__file__).parent)]
     commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True)
+    changed = subprocess.run(
+        [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True
+    )
     return commit.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
 
 
@@ -109,7 +111,7 @@ def _page(record: Record) -> str:
             "",
             "## Where damage shows",
             "",
-            "Exceptions of the decoders that the importer turns into \"damaged or cut off\":",
+            'Exceptions of the decoders that the importer turns into "damaged or cut off":',
             "",
             "| exception, and the innermost function of ours | inputs |",
             "|---|---:|",
@@ -130,5 +132,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _machine() -> str:
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, onnx {onnx.__version__}"
+    versions = (
+        f"Python {platform.python_version()}, NumPy {np.__version__}, onnx {onnx.__version__}"
+    )
     return f"{platform.machine()} with {os.cpu_count()} cores, {versions}"

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.boards import load_board
-from edge_runtime.errors import EdgeRuntimeError, ModelError
+from edge_runtime.errors import EdgeRuntimeError, GraphError, ModelError
 from edge_runtime.export.firmware import compile_graph
 from edge_runtime.importers import load_model
+from edge_runtime.importers.unsupported import UnsupportedError
 
 BOARD = load_board("nucleo_l4r5zi")
 MOST_SECONDS = 10.0
 MOST_BYTES = 2 << 30
+_DECODERS = ("tflite/file.py", "onnx/file.py", "schema_py_generated.py", "onnx/__init__.py")
 _OURS = re.compile(r"/(edge_runtime|export)/")
 
 
@@ -63,10 +65,19 @@ def _refused(stage: str, error: EdgeRuntimeError) -> tuple[str, str]:
     if not text.strip() or (isinstance(error, ModelError) and not error.message.strip()):
         return f"refused by the {stage}", f"{type(error).__name__} without a message"
     cause = error.__cause__
-    if cause is not None and not isinstance(cause, EdgeRuntimeError):
-        return f"damaged: {type(cause).__name__} in {_place(cause)}", ""
+    if cause is not None and not isinstance(cause, (EdgeRuntimeError, UnsupportedError)):
+        told = f"{type(cause).__name__} in {_place(cause)}"
+        return f"damaged: {told}", "" if _decoding(cause) else f"called damage: {told}: {cause}"
+    if stage == "compiler" and isinstance(error, GraphError):
+        return f"refused by the {stage} as a whole", f"GraphError: {error}"
     kind = "with its nodes listed" if getattr(error, "problems", ()) else "as a whole"
     return f"refused by the {stage} {kind} ({type(error).__name__})", ""
+
+
+def _decoding(error: BaseException) -> bool:
+    """Whether it was raised while a file was decoded."""
+    names = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return any("flatbuffers" in name or name.endswith(_DECODERS) for name in names[-2:])
 
 
 def _place(error: BaseException) -> str:

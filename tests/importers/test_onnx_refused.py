@@ -129,7 +129,10 @@ def _other_domain() -> Any:
             "clip",
         ),
         (one("TopK", 1, 4, constants=[np.array([2])]), "(TopK): the operation is not supported"),
-        (one("MatMulInteger", 1, 4), "(MatMulInteger): it chooses scales at run time"),
+        (
+            one("MatMulInteger", 1, 4, constants=[np.ones((4, 2), np.uint8)]),
+            "(MatMulInteger): it chooses scales at run time",
+        ),
         (one("RandomNormalLike", 1, 4), "(RandomNormalLike): it draws random numbers"),
         (one("Transpose", 1, 3, perm=[0, 0]), "perm (0, 0) does not permute"),
         (one("Reshape", 1, 3, constants=[np.array([2, -1])]), "(1, 3) cannot become (2, -1)"),

@@ -110,6 +110,8 @@ def _take(build: Builder, node: FileNode, depth: int) -> None:
     """Enter what a node makes; UnsupportedError if it is not supported."""
     if depth > DEEPEST:
         raise UnsupportedError("it is written in too many operations within operations")
+    if _is_supported(node) and (misfit := functions.misfit(node)):
+        raise UnsupportedError(misfit)
     made: Value | Sequence[Value] | None = None
     if node.operation not in _CONSTANT_TOO and foldable(build, node):
         made = fold(build, node)
@@ -160,11 +162,16 @@ def _inner(build: Builder, outer: FileNode, node: FileNode, depth: int) -> None:
 
 def _unknown(node: FileNode) -> Problem | None:
     """What is wrong with a node already without knowing its inputs."""
-    known = node.operation in _CONVERTERS or node.operation in _RECIPES or node.operation == "If"
-    if known or functions.is_defined(node):
+    if _is_supported(node):
         return None
     rewrite = _REWRITES.get(node.operation, "")
     return Problem(node.name, node.operation, "the operation is not supported", rewrite)
+
+
+def _is_supported(node: FileNode) -> bool:
+    """Whether some nodes of this operation can be converted."""
+    known = node.operation in _CONVERTERS or node.operation in _RECIPES or node.operation == "If"
+    return known or functions.is_defined(node)
 
 
 def _stand_in(build: Builder, output: str, constant: bool) -> None:

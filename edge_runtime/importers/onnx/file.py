@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import onnx.shape_inference
 
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Array, DType, Shape
+from edge_runtime.graph.verify import MOST_ELEMENTS
 from edge_runtime.importers.onnx.constants import decode
 from edge_runtime.importers.onnx.functions import Functions, opsets_of
 from edge_runtime.importers.onnx.node import FileNode
@@ -122,6 +124,9 @@ def _inputs(
                     "export the model with fixed input shapes",
                 )
             )
+        elif math.prod(size or 1 for size in shape) > MOST_ELEMENTS:
+            reason = f"shape {_shape_text(value)} is too large for any board"
+            problems.append(Problem(value.name, "input", reason))
         elif dtype is None:
             problems.append(Problem(value.name, "input", _type_text(value), "cast it to float32"))
         else:

@@ -34,10 +34,11 @@ class FileNode:
     def of(proto: Any, opsets: Mapping[str, int]) -> FileNode:
         """The node in a NodeProto, whose domain has one of these versions."""
         named = next((name for name in proto.output if name), "")
-        domain = "" if proto.domain in PLAIN_DOMAINS else proto.domain
+        domain = "" if proto.domain in PLAIN_DOMAINS else _text(proto.domain)
+        operation = _text(proto.op_type)
         return FileNode(
             proto.name or named,
-            f"{domain}.{proto.op_type}" if domain else proto.op_type,
+            f"{domain}.{operation}" if domain else operation,
             tuple(proto.input),
             tuple(proto.output),
             {a.name: _plain(onnx.helper.get_attribute_value(a)) for a in proto.attribute},
@@ -104,6 +105,11 @@ class FileNode:
         if not isinstance(value, kind):
             raise UnsupportedError(f"attribute {attribute} is of a wrong type")
         return value
+
+
+def _text(value: str | bytes) -> str:
+    """A string field, which protobuf gives as bytes where it is no UTF-8."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def _plain(value: Any) -> Any:

@@ -249,6 +249,8 @@ def _einsum(steps: Steps) -> None:
             f"its equation is {text}; allowed: one or two operands, no letter twice in one, no ...",
             "write it as Transpose, Reshape and MatMul",
         )
+    if len(node.inputs) != len(terms):
+        raise UnsupportedError(f"its equation is {text}, but it has {len(node.inputs)} inputs")
     names = [
         _summed(steps, name, term, set(result).union(*(t for t in terms if t is not term)))
         for name, term in zip(node.inputs, terms, strict=True)

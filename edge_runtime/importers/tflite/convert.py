@@ -63,6 +63,8 @@ def read_tflite(content: bytes, name: str) -> Graph:
     for indices, what in ((file.inputs, "inputs"), (file.outputs, "outputs")):
         if not indices:
             raise ModelError(f"the model has no {what}")
+        if len(set(indices)) < len(indices):
+            raise ModelError(f"the model has one tensor twice among its {what}")
     build = Build(file)
     interface = Interface(build, turned)
     inputs = interface.inputs()
