@@ -29,7 +29,7 @@ from edge_runtime.importers.onnx.fold import fold, foldable
 from edge_runtime.importers.onnx.node import FileNode
 from edge_runtime.importers.onnx.steps import Recipe, Steps
 from edge_runtime.importers.onnx.values import Known, Value
-from edge_runtime.importers.unsupported import UnsupportedError, refuse
+from edge_runtime.importers.unsupported import UnsupportedError, not_supported, refuse
 from edge_runtime.passes import simplify
 
 _CONSTANT_TOO: dict[str, Converter] = {**shapes.CONSTANT_TOO, **quantization.CONSTANT_TOO}
@@ -69,6 +69,10 @@ _REWRITES = {
 }
 """What to do about operations that are often met and not supported."""
 
+_PASSES = (verify, simplify)
+_PAGE = "docs/onnx-coverage.md"
+"""What is supported."""
+
 DEEPEST = 16
 """Operations written in operations written in operations."""
 
@@ -81,13 +85,16 @@ def read_onnx(content: bytes, name: str, folder: Path) -> Graph:
     file = File(content, folder)
     build = Builder(file)
     problems = [problem for node in file.nodes if (problem := _convert(build, node)) is not None]
-    refuse(name, problems, _NAMED)
+    refuse(problems, _PAGE, build.rest(name), _PASSES)
     try:
         graph = build.graph(name, file.outputs)
     except UnsupportedError as error:
-        refuse(name, [Problem("outputs", "model", error.reason, error.rewrite)], _NAMED)
+        problem = Problem("outputs", "model", error.reason, error.rewrite)
+        refuse([problem], _PAGE, build.rest(name), _PASSES)
         raise
-    return simplify(verify(graph))
+    for step in _PASSES:
+        graph = step(graph)
+    return graph
 
 
 def _convert(build: Builder, node: FileNode) -> Problem | None:
@@ -137,7 +144,7 @@ def _written(build: Builder, node: FileNode) -> Sequence[FileNode]:
         return _branch(build, node)
     body = functions.defined(node, build.file.opsets, build.type_of)
     if body is None:
-        raise UnsupportedError("the operation is not supported")
+        raise not_supported(node.operation, _NAMED, _REWRITES.get(node.operation, ""))
     return body
 
 
@@ -164,8 +171,8 @@ def _unknown(node: FileNode) -> Problem | None:
     """What is wrong with a node already without knowing its inputs."""
     if _is_supported(node):
         return None
-    rewrite = _REWRITES.get(node.operation, "")
-    return Problem(node.name, node.operation, "the operation is not supported", rewrite)
+    told = not_supported(node.operation, _NAMED, _REWRITES.get(node.operation, ""))
+    return Problem(node.name, node.operation, told.reason, told.rewrite)
 
 
 def _is_supported(node: FileNode) -> bool:

@@ -16,7 +16,7 @@ from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Array, DType, Shape
 from edge_runtime.graph.verify import MOST_ELEMENTS
 from edge_runtime.importers.onnx.constants import decode
-from edge_runtime.importers.onnx.functions import Functions, opsets_of
+from edge_runtime.importers.onnx.functions import Functions, misfit, opsets_of
 from edge_runtime.importers.onnx.node import FileNode
 
 OLDEST_OPSET = 6
@@ -210,7 +210,8 @@ def _inferred(model: Any, inputs: Sequence[FileInput], nodes: Sequence[FileNode]
     flat.CopyFrom(model)
     del flat.functions[:]
     del flat.graph.node[:]
-    flat.graph.node.extend(node.proto for node in nodes)
+    # ONNX's inference counts on what its checker has let through: it ends the process otherwise.
+    flat.graph.node.extend(node.proto for node in nodes if not misfit(node))
     shapes = {source.name: source.shape for source in inputs}
     for value in flat.graph.input:
         for dim, size in zip(

@@ -174,6 +174,9 @@ def misfit(node: FileNode) -> str:
     ):
         if not fewest <= len(names) <= most:
             return f"it has {len(names)} {what}; ONNX defines at least {fewest}, at most {most}"
+    parts = node.attributes.get("num_outputs", len(node.outputs))
+    if node.operation == "Split" and parts != len(node.outputs):
+        return f"it has {len(node.outputs)} outputs, but num_outputs is {parts}"
     return ""
 
 

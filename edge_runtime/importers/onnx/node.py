@@ -37,10 +37,10 @@ class FileNode:
         domain = "" if proto.domain in PLAIN_DOMAINS else _text(proto.domain)
         operation = _text(proto.op_type)
         return FileNode(
-            proto.name or named,
+            _text(proto.name or named),
             f"{domain}.{operation}" if domain else operation,
-            tuple(proto.input),
-            tuple(proto.output),
+            tuple(map(_text, proto.input)),
+            tuple(map(_text, proto.output)),
             {a.name: _plain(onnx.helper.get_attribute_value(a)) for a in proto.attribute},
             proto,
             opsets.get(domain, 0),
