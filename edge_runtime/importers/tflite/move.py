@@ -318,6 +318,8 @@ def _batch_to_space(site: Site) -> None:
     whole = site.build.emit(BatchToSpace(block), [image], f"{site.name}_whole", like=image)
     rest = (0,) * (len(whole.shape) - 1 - len(block))
     begin = (0, *before, *rest)
+    if not len(begin) == len((0, *after, *rest)) == len(whole.shape):
+        raise UnsupportedError(f"its crops {before} and {after} do not fit the block {block}")
     size = tuple(
         size - first - last
         for size, first, last in zip(whole.shape, begin, (0, *after, *rest), strict=True)
