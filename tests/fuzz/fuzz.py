@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -55,21 +55,32 @@ def main() -> None:
 
 def trials(first: int, end: int) -> Iterator[tuple[int, Trial]]:
     """What becomes of each seed's input; a worker that dies or hangs is replaced."""
-    context = get_context("fork")
     seed = first
     while seed < end:
-        mine, theirs = context.Pipe(duplex=False)
-        worker = context.Process(target=_work, args=(theirs, seed, end))
-        worker.start()
-        theirs.close()
-        while seed < end:
-            trial = _receive(mine, worker.pid)
+        for trial in _by_one_worker([(each, chosen(each)) for each in range(seed, end)]):
             yield seed, trial
             seed += 1
-            if trial.outcome == "ended":
-                break
-        mine.close()
-        worker.join()
+
+
+def tried_apart(seed: int, name: str) -> Trial:
+    """What becomes of one seed's change of the original `name`, in a worker of its own."""
+    return next(_by_one_worker([(seed, name)]))
+
+
+def _by_one_worker(inputs: Sequence[tuple[int, str]]) -> Iterator[Trial]:
+    """What becomes of inputs, up to the first that ends the worker."""
+    context = get_context("fork")
+    mine, theirs = context.Pipe(duplex=False)
+    worker = context.Process(target=_work, args=(theirs, inputs))
+    worker.start()
+    theirs.close()
+    for _ in inputs:
+        trial = _receive(mine, worker.pid)
+        yield trial
+        if trial.outcome == "ended":
+            break
+    mine.close()
+    worker.join()
 
 
 def _receive(pipe: Connection, worker: int | None) -> Trial:
@@ -84,15 +95,14 @@ def _receive(pipe: Connection, worker: int | None) -> Trial:
     return trial
 
 
-def _work(pipe: Connection, first: int, end: int) -> None:
+def _work(pipe: Connection, inputs: Sequence[tuple[int, str]]) -> None:
     """Try seeds one after the other; what libraries print is dropped."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(first, end):
-            name = chosen(seed)
+        for seed, name in inputs:
             path = Path(folder) / f"model{name[name.rindex('.') :]}"
             path.write_bytes(mutated(name, seed))
             pipe.send(tried(path))

@@ -43,6 +43,7 @@ class File:
         self._model = onnx.load_model_from_string(content)
         self.folder = folder
         graph = self._model.graph
+        _check_names(self._model)
         self.opsets = _opsets(self._model)
         self._initializers = {tensor.name: tensor for tensor in graph.initializer}
         self.inputs, self.empty = _inputs(graph, self._initializers)
@@ -81,6 +82,18 @@ class File:
         if self._inferred is None:
             self._inferred = _inferred(self._model, self.inputs, self.nodes)
         return self._inferred.get(name)
+
+
+def _check_names(model: Any) -> None:
+    """ModelError where a name is no UTF-8, which protobuf gives as bytes."""
+    nodes = [*model.graph.node, *(node for f in model.functions for node in f.node)]
+    names = [name for node in nodes for name in (*node.input, *node.output)]
+    names += [name for node in nodes for name in (node.name, node.op_type, node.domain)]
+    graph = model.graph
+    names += [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
+    for name in names:
+        if not isinstance(name, str):
+            raise ModelError(f"the file is malformed: the name {name!r} is no UTF-8")
 
 
 def _opsets(model: Any) -> dict[str, int]:

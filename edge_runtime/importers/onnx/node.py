@@ -34,13 +34,12 @@ class FileNode:
     def of(proto: Any, opsets: Mapping[str, int]) -> FileNode:
         """The node in a NodeProto, whose domain has one of these versions."""
         named = next((name for name in proto.output if name), "")
-        domain = "" if proto.domain in PLAIN_DOMAINS else _text(proto.domain)
-        operation = _text(proto.op_type)
+        domain = "" if proto.domain in PLAIN_DOMAINS else proto.domain
         return FileNode(
-            _text(proto.name or named),
-            f"{domain}.{operation}" if domain else operation,
-            tuple(map(_text, proto.input)),
-            tuple(map(_text, proto.output)),
+            proto.name or named,
+            f"{domain}.{proto.op_type}" if domain else proto.op_type,
+            tuple(proto.input),
+            tuple(proto.output),
             {a.name: _plain(onnx.helper.get_attribute_value(a)) for a in proto.attribute},
             proto,
             opsets.get(domain, 0),
@@ -105,11 +104,6 @@ class FileNode:
         if not isinstance(value, kind):
             raise UnsupportedError(f"attribute {attribute} is of a wrong type")
         return value
-
-
-def _text(value: str | bytes) -> str:
-    """A string field, which protobuf gives as bytes where it is no UTF-8."""
-    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def _plain(value: Any) -> Any:
