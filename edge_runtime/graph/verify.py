@@ -50,7 +50,13 @@ def node_problems(graph: Graph, node: Node) -> list[Problem]:
     """Why `node` is not legal; empty if it is."""
     inputs, outputs = graph.node_inputs(node), graph.node_outputs(node)
     fewest, most = node.op.INPUTS
-    if not fewest <= len(inputs) <= most:
+    attributes = vars(node.op).items()
+    undefined = [
+        name for name, value in attributes if isinstance(value, float) and math.isnan(value)
+    ]
+    if undefined:
+        reasons = [f"{name} is no number" for name in undefined]
+    elif not fewest <= len(inputs) <= most:
         reasons = [f"{len(inputs)} inputs; allowed: {fewest} to {most}"]
     elif len(outputs) != node.op.OUTPUTS:
         reasons = [f"{len(outputs)} outputs; allowed: {node.op.OUTPUTS}"]
