@@ -10,13 +10,13 @@ from typing import Any
 
 import onnx
 import onnx.defs
-import onnx.shape_inference
 
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Array, DType, Shape
 from edge_runtime.graph.verify import MOST_ELEMENTS
 from edge_runtime.importers.onnx.constants import decode
-from edge_runtime.importers.onnx.functions import Functions, misfit, opsets_of
+from edge_runtime.importers.onnx.functions import Functions, opsets_of
+from edge_runtime.importers.onnx.inference import InferenceError, infer_shapes
 from edge_runtime.importers.onnx.node import FileNode
 
 OLDEST_OPSET = 6
@@ -223,8 +223,7 @@ def _inferred(model: Any, inputs: Sequence[FileInput], nodes: Sequence[FileNode]
     flat.CopyFrom(model)
     del flat.functions[:]
     del flat.graph.node[:]
-    # ONNX's inference counts on what its checker has let through: it ends the process otherwise.
-    flat.graph.node.extend(node.proto for node in nodes if not misfit(node))
+    flat.graph.node.extend(node.proto for node in nodes)
     shapes = {source.name: source.shape for source in inputs}
     for value in flat.graph.input:
         for dim, size in zip(
@@ -232,8 +231,8 @@ def _inferred(model: Any, inputs: Sequence[FileInput], nodes: Sequence[FileNode]
         ):
             dim.dim_value = size
     try:
-        flat = onnx.shape_inference.infer_shapes(flat)
-    except Exception:  # It fails in many ways on a model that is refused anyhow.
+        flat = infer_shapes(flat)
+    except InferenceError:  # The model is refused anyhow.
         return {}
     found = ((value, _shape(value)) for value in flat.graph.value_info)
     return {
