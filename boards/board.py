@@ -6,8 +6,9 @@ has read that document, and the figure stands from memory.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from edge_runtime.errors import BoardError
@@ -18,10 +19,11 @@ class Core:
     """A processor core.
 
     `isas` are the kernels' instruction sets it runs, the best first; `fault_status` tells whether
-    it has the registers that say what a fault was (Armv6-M has none).
+    it has Arm's registers that say what a fault was (Armv6-M has none).
     """
 
     name: str
+    architecture: Literal["arm", "riscv", "host"]
     isas: tuple[str, ...]
     fpu: bool
     fault_status: bool
@@ -30,18 +32,26 @@ class Core:
 CORES = {
     core.name: core
     for core in (
-        Core("cortex-m0plus", ("ref",), fpu=False, fault_status=False),
-        Core("cortex-m4", ("dsp", "ref"), fpu=True, fault_status=True),
-        Core("cortex-m7", ("dsp", "ref"), fpu=True, fault_status=True),
-        Core("cortex-m33", ("dsp", "ref"), fpu=True, fault_status=True),
-        Core("host", ("ref",), fpu=True, fault_status=False),
+        Core("cortex-m0plus", "arm", ("m0", "ref"), fpu=False, fault_status=False),
+        Core("cortex-m4", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
+        Core("cortex-m7", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
+        Core("cortex-m33", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
+        Core("cortex-m55", "arm", ("ref",), fpu=True, fault_status=True),
+        Core("rv32imc", "riscv", ("ref",), fpu=False, fault_status=False),
+        Core("host", "host", ("ref",), fpu=True, fault_status=False),
     )
 }
 
 
 @dataclass(frozen=True)
 class Region:
-    """A stretch of the address space: flash, RAM, or the registers of a peripheral."""
+    """A stretch of the address space: flash, RAM, or the registers of a peripheral.
+
+    `tier` puts memories in order of how long the core waits for them, the fastest first: 0 answers
+    at once (tightly coupled, or as fast as the core), 1 goes by way of a bus and maybe a cache, 2
+    is behind a bridge or outside the chip. It is an order, not a measurement. `mirrors` names the
+    region whose content is seen here as well.
+    """
 
     name: str
     kind: Literal["flash", "ram", "registers"]
@@ -49,6 +59,8 @@ class Region:
     size: int
     source: str
     verified: bool
+    tier: int = 0
+    mirrors: str = ""
 
     @property
     def end(self) -> int:
@@ -74,7 +86,9 @@ class Clock:
 class Uart:
     """The serial port that the link uses. `kind` names the register layout."""
 
-    kind: Literal["stm32-v1", "stm32-v2", "lpuart", "pl011", "cmsdk"]
+    kind: Literal[
+        "stm32-v1", "stm32-v2", "lpuart", "pl011", "cmsdk", "nrf-uart", "esp32c3", "ns16550"
+    ]
     base: int
     baud: int
     pins: str
@@ -83,11 +97,68 @@ class Uart:
 
 
 @dataclass(frozen=True)
+class Counter:
+    """What counts the core's cycles on the board, in words; the port tests that it moves."""
+
+    what: str
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True)
+class UsbId:
+    """A USB device that the board shows up as; `boot` while it waits for firmware by USB.
+
+    `port` is False where it has no serial port.
+    """
+
+    vid: int
+    pid: int
+    what: str
+    source: str
+    verified: bool
+    boot: bool = False
+    port: bool = True
+
+
+Method = Literal["platformio", "pyocd", "esptool", "uf2", "openocd"]
+"""The tools that write firmware to a board."""
+
+
+@dataclass(frozen=True)
+class Flashing:
+    """How firmware gets onto the board.
+
+    `methods` are tried in this order; none where nothing can be flashed. `openocd` are its
+    configuration files, `pyocd` its name of the chip, which is in a `pack` where it is not built
+    in. `boot` says how the board is made to wait for firmware, which for UF2 is a drive: its file
+    INFO_UF2.TXT names it as `drive`.
+    """
+
+    by_hand: str
+    methods: tuple[Method, ...] = ()
+    openocd: tuple[str, ...] = ()
+    pyocd: str = ""
+    pack: bool = False
+    esptool: str = ""
+    uf2_family: int | None = None
+    drive: str = ""
+    boot: str = ""
+    usb: tuple[UsbId, ...] = ()
+
+
+@dataclass(frozen=True)
 class PlatformIO:
-    """The board's name and platform in PlatformIO."""
+    """The board's name and platform in PlatformIO, and the package that its compiler comes from.
+
+    `package` pins the compiler where the platform's own is too old. Where a `framework` is needed,
+    the model is a library of a project that uses it.
+    """
 
     board: str
     platform: str
+    package: str = ""
+    framework: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,29 +175,35 @@ class Board:
 
     `regions` are the memories that firmware may use. `peripherals` are the registers that its
     start-up and serial port touch: an emulator answers there, and nowhere else. `port` names the
-    C file in firmware/ports; `boot` the one that stands before the vector table, if any.
-    `uf2_family` is set where the board is flashed by copying a UF2 file.
+    C file in firmware/ports; `boot` the one with what the boot ROM wants to see, if any. `hardware`
+    says what has run on the real board; empty where nothing has.
     """
 
     name: str
     title: str
     core: str
-    flashing: str
+    flashing: Flashing
     clock: Clock | None = None
     regions: tuple[Region, ...] = ()
     uart: Uart | None = None
     peripherals: tuple[Region, ...] = ()
     port: str = ""
     boot: str = ""
-    uf2_family: int | None = None
+    counter: Counter | None = None
     platformio: PlatformIO | None = None
     emulation: Emulation | None = None
+    hardware: str = ""
     notes: str = ""
 
     @property
     def is_host(self) -> bool:
         """Whether this is the machine itself."""
         return self.core == "host"
+
+    @property
+    def architecture(self) -> str:
+        """The family of the core's instructions: arm, riscv or host."""
+        return CORES[self.core].architecture
 
     @property
     def isas(self) -> tuple[str, ...]:
@@ -141,12 +218,22 @@ class Board:
     @property
     def flash(self) -> Region:
         """The flash that firmware is linked to; BoardError for the host."""
-        return self._linked("flash")
+        return self._spaces("flash")[0]
 
     @property
     def ram(self) -> Region:
-        """The RAM that firmware is linked to; BoardError for the host."""
-        return self._linked("ram")
+        """The RAM that start-up, link and stack are linked to; BoardError for the host."""
+        return self.ram_spaces[0]
+
+    @property
+    def ram_spaces(self) -> tuple[Region, ...]:
+        """All RAM: what touches is one, the fastest first; BoardError for the host."""
+        return self._spaces("ram")
+
+    @property
+    def ram_bytes(self) -> int:
+        """All RAM that firmware may use; BoardError for the host."""
+        return sum(space.size for space in self.ram_spaces)
 
     @property
     def qemu(self) -> str | None:
@@ -156,34 +243,46 @@ class Board:
     @property
     def sources(self) -> tuple[str, ...]:
         """The documents behind the figures, each once."""
-        records = (self.clock, *self.regions, self.uart, *self.peripherals)
-        return tuple(dict.fromkeys(record.source for record in records if record is not None))
+        return tuple(dict.fromkeys(record.source for _, record in self._figures()))
 
     @property
     def unverified(self) -> tuple[str, ...]:
         """The figures that nobody has checked against their document."""
-        records: list[tuple[str, Clock | Uart | Region | None]] = [
+        return tuple(name for name, record in self._figures() if not record.verified)
+
+    def _figures(self) -> Iterator[tuple[str, Clock | Uart | Region | Counter | UsbId]]:
+        for name, record in (
             ("clock", self.clock),
             ("uart", self.uart),
-            *((region.name, region) for region in (*self.regions, *self.peripherals)),
-        ]
-        return tuple(name for name, record in records if record and not record.verified)
+            ("counter", self.counter),
+        ):
+            if record is not None:
+                yield name, record
+        for region in (*self.regions, *self.peripherals):
+            yield region.name, region
+        for usb in self.flashing.usb:
+            yield f"usb {usb.vid:04x}:{usb.pid:04x}", usb
 
-    def _linked(self, kind: Literal["flash", "ram"]) -> Region:
-        """The first region of `kind` with those of the kind that follow it without a gap."""
-        found = [region for region in self.regions if region.kind == kind]
+    def _spaces(self, kind: Literal["flash", "ram"]) -> tuple[Region, ...]:
+        """Runs of regions of `kind` that follow each other without a gap, the fastest first."""
+        found = [region for region in self.regions if region.kind == kind and not region.mirrors]
         if not found:
             raise BoardError(f"board {self.name} has no {kind}: it is not a microcontroller")
-        run = found[:1]
-        for before, region in pairwise(found):
-            if before.end != region.start:
-                break
-            run.append(region)
-        return Region(
-            "+".join(region.name for region in run),
-            kind,
-            run[0].start,
-            run[-1].end - run[0].start,
-            run[0].source,
-            all(region.verified for region in run),
-        )
+        runs: list[list[Region]] = []
+        for region in found:
+            if runs and runs[-1][-1].end == region.start:
+                runs[-1].append(region)
+            else:
+                runs.append([region])
+        return tuple(sorted(map(_joined, runs), key=lambda space: space.tier))
+
+
+def _joined(run: Sequence[Region]) -> Region:
+    """One region over all of `run`; the tier is that of its start."""
+    first, last = run[0], run[-1]
+    return dataclasses.replace(
+        first,
+        name="+".join(region.name for region in run),
+        size=last.end - first.start,
+        verified=all(region.verified for region in run),
+    )

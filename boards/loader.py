@@ -94,16 +94,33 @@ def _check(board: Board, where: str) -> None:
     if board.core not in CORES:
         hint = f"{_nearest(board.core, CORES)}known cores: {', '.join(CORES)}"
         raise BoardError(f"{where}: unknown core {board.core}", hint=hint)
-    for record in (board.clock, board.uart, *board.regions, *board.peripherals):
-        if record is not None and not record.source.strip():
-            raise BoardError(f"{where}: a figure has no source: {record}")
+    if not all(source.strip() for source in board.sources):
+        raise BoardError(f"{where}: a figure has no source")
     if board.is_host:
         return
-    if board.clock is None or board.uart is None or not board.port:
-        raise BoardError(f"{where}: a microcontroller needs clock, uart and port")
+    if board.clock is None or board.uart is None or board.counter is None or not board.port:
+        raise BoardError(f"{where}: a microcontroller needs clock, uart, counter and port")
+    _check_flashing(board, where)
     if min(board.clock.hz, board.clock.fallback_hz, board.uart.baud) <= 0:
         raise BoardError(f"{where}: clock.hz, clock.fallback_hz and uart.baud must be positive")
     _check_map(board, where)
+
+
+_NEEDS = {"uf2": "uf2_family and drive"}
+
+
+def _check_flashing(board: Board, where: str) -> None:
+    flashing = board.flashing
+    needed = {
+        "platformio": board.platformio,
+        "pyocd": flashing.pyocd,
+        "esptool": flashing.esptool,
+        "uf2": flashing.uf2_family and flashing.drive,
+        "openocd": flashing.openocd,
+    }
+    for method in flashing.methods:
+        if not needed[method]:
+            raise BoardError(f"{where}: flashing by {method} needs {_NEEDS.get(method, method)}")
 
 
 def _check_map(board: Board, where: str) -> None:
@@ -111,6 +128,10 @@ def _check_map(board: Board, where: str) -> None:
     for region in everything:
         if region.start < 0 or region.size <= 0 or region.end > 1 << 32:
             raise BoardError(f"{where}: {region.name} does not lie in 32-bit addresses")
+    names = {region.name for region in board.regions}
+    for region in board.regions:
+        if region.mirrors and region.mirrors not in names:
+            raise BoardError(f"{where}: {region.name} mirrors {region.mirrors}, which is no region")
     for one, other in combinations(everything, 2):
         if one.overlaps(other):
             raise BoardError(f"{where}: {one.name} and {other.name} overlap")

@@ -39,8 +39,9 @@ from edge_runtime.quant import (
     quantize,
     quantize_graph,
 )
-from edge_runtime.quant.build import Calibration, flash_bytes
+from edge_runtime.quant.build import Calibration
 from edge_runtime.quant.calibrate import calibration_arrays
+from edge_runtime.quant.flash import flash_bytes
 from edge_runtime.quant.refine import refine
 from edge_runtime.quant.report import answers
 

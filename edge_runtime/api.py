@@ -13,6 +13,7 @@ import dataclasses
 import enum
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,11 +23,13 @@ from edge_runtime.errors import AccuracyError, BoardError, DataError, ModelError
 if TYPE_CHECKING:
     from edge_runtime.cases import Cases
     from edge_runtime.device.build import Build
+    from edge_runtime.device.flash import Flashed
     from edge_runtime.diff import Compared
     from edge_runtime.emulation import Emulation
     from edge_runtime.export.firmware import Options, Origin
     from edge_runtime.export.manifest import Manifest
     from edge_runtime.graph import Graph
+    from edge_runtime.profiling import Profiled, Watch
     from edge_runtime.progress import CountProgress
     from edge_runtime.quant import Quantized
     from edge_runtime.report import Accuracy, ReportData, Search
@@ -256,18 +259,22 @@ def export(
     origin: Origin | None = None,
     compiler: str = "zig",
     options: Options | None = None,
+    form: str = "plain",
 ) -> Exported:
     """Write and build the firmware of a graph for a board, in the types that the graph has.
 
+    `form` names the project that is written around it: plain (none), cmake, platformio or arduino.
     The folder appears whole or not at all. Raises ModelError for a node without a kernel,
-    BudgetError where RAM or flash do not hold it, ToolchainError without a compiler.
+    BudgetError where RAM or flash do not hold it, ToolchainError without a compiler, BoardError
+    where the project cannot be made for the board.
     """
     from edge_runtime.boards import load_board
     from edge_runtime.export.firmware import Options, Origin, compile_graph, generate
+    from edge_runtime.export.project import parse_format
 
-    target, out = load_board(board), Path(folder)
+    target, out, project = load_board(board), Path(folder), parse_format(form)
     compiled = compile_graph(graph, target, options or Options())
-    firmware = generate(compiled, target, origin or Origin.of_graph(graph))
+    firmware = generate(compiled, target, origin or Origin.of_graph(graph), project)
     with tempfile.TemporaryDirectory() as temporary:
         trial = Path(temporary) / "firmware"
         firmware.write(trial)
@@ -280,10 +287,13 @@ def export(
     return Exported(out, firmware.manifest, built, tuple(sorted(firmware.files)))
 
 
-def build(folder: Path | str, *, compiler: str = "zig") -> tuple[Manifest, Build | None]:
+def build(
+    folder: Path | str, *, compiler: str = "zig", profile: bool = False
+) -> tuple[Manifest, Build | None]:
     """Compile and link an exported folder; its manifest, and what the linker made of it.
 
-    For the host a library is built, and there are no figures of the linker's.
+    For the host a library is built, and there are no figures of the linker's. With `profile` the
+    image is the one that `profile` runs.
     """
     from edge_runtime.boards import load_board
     from edge_runtime.device.build import build as build_firmware
@@ -295,7 +305,7 @@ def build(folder: Path | str, *, compiler: str = "zig") -> tuple[Manifest, Build
     if load_board(manifest.board).is_host:
         build_host(where)
         return manifest, None
-    built = build_firmware(where, compiler=compiler)
+    built = build_firmware(where, compiler=compiler, profile=profile)
     if built.ram_bytes != manifest.ram_bytes:
         raise ToolchainError(
             f"the planner gives the model {manifest.ram_bytes} bytes of RAM, the linker"
@@ -320,20 +330,13 @@ def emulate(
     DataError where the folder was exported for another.
     """
     from edge_runtime import emulation
-    from edge_runtime.cases import Cases, load_arrays
-    from edge_runtime.export.manifest import Manifest
+    from edge_runtime.cases import Cases
     from edge_runtime.measurement import record
 
     where = Path(folder)
-    manifest = Manifest.load(where)
-    if board not in {None, manifest.board}:
-        raise DataError(
-            f"{where} was exported for {manifest.board}, not for {board}",
-            hint=f"export the model with --board {board}",
-        )
+    manifest = _exported_for(where, board)
     if not isinstance(cases, Cases):
-        inputs = [port.tensor() for port in manifest.inputs]
-        cases = Cases.of(inputs, load_arrays(Path(cases)), manifest.streaming)
+        cases = _cases_of(manifest, Path(cases))
     result = emulation.emulate(where, cases, progress=progress)
     record(where, result.measurement)
     return result if graph is None else emulation.compare(graph, cases, result)
@@ -366,6 +369,81 @@ def diff(
         options = Options(layerwise=True)
         folder = export(graph, board, Path(temporary) / "firmware", options=options).folder
         return layers.diff(graph, folder, cases, against=expected, port=port, progress=progress)
+
+
+def flash(
+    folder: Path | str,
+    *,
+    board: str | None = None,
+    port: str | None = None,
+    method: str | None = None,
+    profile: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Flashed:
+    """Write the image of an exported folder to its board; see `edge_runtime.device.flash`.
+
+    `board` may be named to be sure of it: DataError where the folder was exported for another.
+    With `profile` it is the profiling build, which is made first.
+    """
+    from edge_runtime.boards import load_board
+    from edge_runtime.device.build import FIRMWARE, PROFILE
+    from edge_runtime.device.build import build as build_firmware
+    from edge_runtime.device.flash import flash as flash_image
+
+    where = Path(folder)
+    target = load_board(_exported_for(where, board).board)
+    if profile:
+        build_firmware(where, profile=True)
+    image = PROFILE if profile else FIRMWARE
+    return flash_image(where, target, port=port, method=method, image=image, say=say)
+
+
+def profile(
+    folder: Path | str,
+    port: str,
+    cases: Cases | Path | str | None = None,
+    *,
+    board: str | None = None,
+    runs: int = 10,
+    watch: Watch = lambda record: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Profiled:
+    """Measure an exported folder on its board, layer by layer; see `edge_runtime.profiling`.
+
+    `port` is a device, a URL such as socket://host:port, or `emulated`, where nothing is measured.
+    The medians are added to the folder's measurements.jsonl. `board` is as for `emulate`.
+    """
+    from edge_runtime import profiling
+    from edge_runtime.cases import Cases
+    from edge_runtime.measurement import record
+
+    where = Path(folder)
+    manifest = _exported_for(where, board)
+    if cases is not None and not isinstance(cases, Cases):
+        cases = _cases_of(manifest, Path(cases))
+    done = profiling.profile(where, port=port, cases=cases, runs=runs, watch=watch, say=say)
+    record(where, done.measurement())
+    return done
+
+
+def _cases_of(manifest: Manifest, path: Path) -> Cases:
+    from edge_runtime.cases import Cases, load_arrays
+
+    inputs = [port.tensor() for port in manifest.inputs]
+    return Cases.of(inputs, load_arrays(path), manifest.streaming)
+
+
+def _exported_for(folder: Path, board: str | None) -> Manifest:
+    """The manifest of an exported folder; DataError where it is for another board."""
+    from edge_runtime.export.manifest import Manifest
+
+    manifest = Manifest.load(folder)
+    if board not in {None, manifest.board}:
+        raise DataError(
+            f"{folder} was exported for {manifest.board}, not for {board}",
+            hint=f"export the model with --board {board}",
+        )
+    return manifest
 
 
 def summary(

@@ -49,8 +49,17 @@ Ram = Annotated[
     typer.Option(help="RAM for the model, such as 40K: the fastest plan within it is taken"),
 ]
 
+ProfilingBuild = Annotated[
+    bool, typer.Option("--profile", help="the image that `profile` runs: build/profile.elf")
+]
+
 InputRows = Annotated[
     bool, typer.Option("--input-rows", help="the model takes one row of its input image a call")
+]
+
+
+Optimize = Annotated[
+    str, typer.Option(help="speed, or size: the least flash, by smaller and slower kernels")
 ]
 
 
@@ -100,7 +109,7 @@ def boards(as_json: Json = False) -> None:
                 "core": board.core,
                 "clock_hz": board.clock_hz,
                 "flash_bytes": None if board.is_host else board.flash.size,
-                "ram_bytes": None if board.is_host else board.ram.size,
+                "ram_bytes": None if board.is_host else board.ram_bytes,
                 "isas": board.isas,
             }
             for board in known
@@ -194,20 +203,26 @@ def export(
     board: BoardOption,
     out: Annotated[Path, typer.Option(help="the folder to write")],
     calibration: Calibration = None,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="the project around it: plain, cmake, platformio or arduino"),
+    ] = "plain",
     compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
     keep_dead_channels: KeepDeadChannels = False,
     ram: Ram = None,
     input_rows: InputRows = False,
+    optimize: Optimize = "speed",
     layerwise: Annotated[
         bool, typer.Option("--layerwise", help="firmware for `diff` on a board: callable layers")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compile a model to a firmware folder for a board: plain C, project files, and the image."""
+    """Compile a model to a firmware folder for a board: plain C, the image, and a project."""
     from edge_runtime import api
     from edge_runtime.tables import show, sizes_table
 
-    options, flags = _options(keep_dead_channels, ram, input_rows, layerwise)
+    options, flags = _options(keep_dead_channels, ram, input_rows, optimize, layerwise)
+    flags += "" if form == "plain" else f" --format {form}"
     graph = _int8(model, calibration)
     exported = api.export(
         graph,
@@ -216,6 +231,7 @@ def export(
         origin=api.origin(model, f"edge-runtime export {model.name} --board {board}{flags}"),
         compiler=compiler,
         options=options,
+        form=form,
     )
     if as_json:
         typer.echo(exported.to_json())
@@ -228,17 +244,41 @@ def export(
 def build(
     folder: Annotated[Path, typer.Argument(help="a folder that `export` made")],
     compiler: Annotated[str, typer.Option(help="zig or gcc")] = "zig",
+    profile: ProfilingBuild = False,
     as_json: Json = False,
 ) -> None:
     """Compile and link an exported folder: build/firmware.elf and build/firmware.bin."""
     from edge_runtime import api
     from edge_runtime.tables import show, sizes_table
 
-    manifest, built = api.build(folder, compiler=compiler)
+    manifest, built = api.build(folder, compiler=compiler, profile=profile)
     if as_json:
         typer.echo(json.dumps(built and dataclasses.asdict(built), default=str))
     else:
         show(sizes_table(manifest, built))
+
+
+@app.command()
+def flash(
+    folder: Annotated[Path, typer.Argument(help="a folder that `export` made")],
+    board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
+    port: Annotated[
+        str | None, typer.Option(help="its serial port, or the drive that takes a UF2 file")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="platformio, pyocd, esptool, uf2 or openocd")
+    ] = None,
+    profile: ProfilingBuild = False,
+    as_json: Json = False,
+) -> None:
+    """Write the image of an exported folder to its board, by a tool that is installed."""
+    from edge_runtime import api
+
+    done = api.flash(folder, board=board, port=port, method=method, profile=profile, say=_say)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(done), default=str))
+    else:
+        typer.echo(f"flashed {done.image}")
 
 
 @app.command()
@@ -251,6 +291,7 @@ def emulate(
     keep_dead_channels: KeepDeadChannels = False,
     ram: Ram = None,
     input_rows: InputRows = False,
+    optimize: Optimize = "speed",
     as_json: Json = False,
 ) -> None:
     """Run the firmware image on an emulated core: outputs, instructions and estimated cycles."""
@@ -258,7 +299,7 @@ def emulate(
     from edge_runtime.cases import save_arrays
     from edge_runtime.tables import show
 
-    options, _ = _options(keep_dead_channels, ram, input_rows)
+    options, _ = _options(keep_dead_channels, ram, input_rows, optimize)
     exported = _exported(model, board, calibration, options)
     with exported as (folder, graph), _bar("emulate", as_json) as bar:
         result = api.emulate(folder, cases, board=board, graph=graph, progress=bar)
@@ -273,6 +314,58 @@ def emulate(
                 f"{result.exact:,} of {result.compared:,} values equal the reference's; the largest"
                 f" difference is {result.error:.1e} of the largest value"
             )
+
+
+@app.command()
+def profile(
+    model: Annotated[Path, typer.Argument(help="an exported folder, or a model file")],
+    port: Annotated[
+        str,
+        typer.Option(
+            "--port",
+            "-p",
+            help="a device, socket://host:port, rfc2217://host:port, or emulated",
+        ),
+    ],
+    board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
+    cases: Annotated[
+        Path | None, typer.Option("--input", help=".npz with in0, …; the first case is measured")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help=".npz to write out0, … to")] = None,
+    runs: Annotated[int, typer.Option(help="how often to measure")] = 10,
+    keep: Annotated[
+        Path | None, typer.Option("--record", help="the record to write [DIR/profile.json]")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="a record: show what changed since, layer by layer")
+    ] = None,
+    calibration: Calibration = None,
+    ram: Ram = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a model on its board, layer by layer: cycles, checksums, stack and clock."""
+    from edge_runtime import api
+    from edge_runtime.cases import save_arrays
+    from edge_runtime.files import write_file
+    from edge_runtime.profile_record import ProfileRecord
+    from edge_runtime.profile_tables import changes_table, live, profile_table
+    from edge_runtime.tables import show
+
+    before = None if compare is None else ProfileRecord.load(compare)
+    options, _ = _options(False, ram, False, "speed")
+    with _exported(model, board, calibration, options) as (folder, _), live(as_json) as watch:
+        done = api.profile(folder, port, cases, board=board, runs=runs, watch=watch, say=_say)
+    record = json.dumps(done.record.to_dict())
+    if keep is not None or model.is_dir():
+        write_file(keep or model / "profile.json", record.encode())
+    if output is not None:
+        save_arrays(output, done.outputs)
+    if as_json:
+        typer.echo(record)
+        return
+    show(profile_table(done.record))
+    if before is not None:
+        show(changes_table(before, done.record))
 
 
 @app.command()
@@ -390,7 +483,11 @@ def _exported(
 
 
 def _options(
-    keep_dead_channels: bool, ram: str | None, input_rows: bool, layerwise: bool = False
+    keep_dead_channels: bool,
+    ram: str | None,
+    input_rows: bool,
+    optimize: str,
+    layerwise: bool = False,
 ) -> tuple[Any, str]:
     """What the compiler may do, and the flags that say so, for the provenance."""
     from edge_runtime import units
@@ -399,9 +496,10 @@ def _options(
     flags = " --keep-dead-channels" if keep_dead_channels else ""
     flags += f" --ram {ram}" if ram else ""
     flags += " --input-rows" if input_rows else ""
+    flags += f" --optimize {optimize}" if optimize != "speed" else ""
     flags += " --layerwise" if layerwise else ""
     limit = None if ram is None else units.parse_size(ram)
-    return Options(keep_dead_channels, limit, layerwise, input_rows), flags
+    return Options(keep_dead_channels, limit, layerwise, input_rows, optimize), flags
 
 
 def _int8(model: Path, calibration: Path | None) -> Any:
@@ -409,6 +507,10 @@ def _int8(model: Path, calibration: Path | None) -> Any:
 
     graph = api.load(model)
     return graph if calibration is None else api.quantize(graph, calibration).graph
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 def _bar(text: str, quiet: bool) -> Any:

@@ -17,11 +17,11 @@ import numpy as np
 from edge_runtime.boards import load_board
 from edge_runtime.cases import Cases
 from edge_runtime.device.build import build
+from edge_runtime.device.emulator import emulated
 from edge_runtime.device.host import build_host
 from edge_runtime.device.layerwise import HostLayers, Layerwise, LinkedLayers
 from edge_runtime.device.link import Link
 from edge_runtime.device.serial_port import SerialPort
-from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.errors import DataError, DifferenceError
 from edge_runtime.export.manifest import Manifest
 from edge_runtime.graph import Array, DType, Graph, Node, Tensor
@@ -114,8 +114,8 @@ def _target(folder: Path, manifest: Manifest, port: str | None) -> Iterator[Laye
         yield HostLayers(build_host(folder), manifest.plan.arena_bytes)
         return
     if port is None:
-        with UnicornTarget(build(folder).elf, board) as emulated:
-            yield LinkedLayers(emulated.link)
+        with emulated(build(folder).elf, board) as target:
+            yield LinkedLayers(target.link)
         return
     link = Link(SerialPort(port, board.uart.baud if board.uart else 115_200))
     try:

@@ -13,10 +13,10 @@ import numpy as np
 from edge_runtime.boards import Board, load_board
 from edge_runtime.cases import Cases
 from edge_runtime.device.build import Build, build
+from edge_runtime.device.emulator import emulated
 from edge_runtime.device.host import HostModel, build_host
 from edge_runtime.device.target import Profile
 from edge_runtime.device.toolchain import find_toolchain
-from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.export.manifest import Manifest
 from edge_runtime.graph import Array, Graph
 from edge_runtime.interpreter import Interpreter
@@ -94,14 +94,20 @@ def reference(graph: Graph, cases: Cases) -> dict[str, Array]:
     return cases.collect([graph.tensors[name] for name in graph.outputs], results)
 
 
-class _Runner(Protocol):
-    def reset(self) -> None: ...
-    def run(self, inputs: list[bytes], calls: int, /) -> list[bytes]: ...
+class Runner(Protocol):
+    """A model that runs somewhere."""
+
+    def reset(self) -> None:
+        """Put the state back to its start."""
+
+    def run(self, inputs: list[bytes], calls: int, /) -> list[bytes]:
+        """One inference, its input in so many rows or as a whole: the bytes of every output."""
 
 
-def _run_all(
-    runner: _Runner, manifest: Manifest, cases: Cases, progress: CountProgress | None
+def run_all(
+    runner: Runner, manifest: Manifest, cases: Cases, progress: CountProgress | None
 ) -> dict[str, Array]:
+    """The outputs of all cases; the state is reset before each."""
     outputs = [port.tensor() for port in manifest.outputs]
 
     def step(arrays: list[Array]) -> list[Array]:
@@ -123,7 +129,7 @@ def _run_all(
 def _on_host(
     manifest: Manifest, library: Path, cases: Cases, progress: CountProgress | None
 ) -> Emulation:
-    outputs = _run_all(HostModel(library), manifest, cases, progress)
+    outputs = run_all(HostModel(library), manifest, cases, progress)
     measurement = Measurement(
         board="host",
         core="host",
@@ -138,12 +144,12 @@ def _on_host(
 def _on_core(
     manifest: Manifest, board: Board, built: Build, cases: Cases, progress: CountProgress | None
 ) -> Emulation:
-    with UnicornTarget(built.elf, board) as target:
+    with emulated(built.elf, board) as target:
         target.reset()
         first = [array.tobytes() for array in next(iter(cases))[0]]
         target.run(first, manifest.input_rows or 1)
         profile, stack = target.profile(), target.stack_bytes()
-        outputs = _run_all(target, manifest, cases, progress)
+        outputs = run_all(target, manifest, cases, progress)
         stack = max(stack, target.stack_bytes())
     measurement = Measurement(
         board=board.name,
@@ -163,7 +169,8 @@ def _layers(manifest: Manifest, profile: Profile | None) -> tuple[Layer, ...]:
     counted = {layer.index: layer for layer in profile.layers} if profile else {}
     found = []
     for planned in manifest.layers:
-        instructions = cycles = 0 if profile else None
+        instructions = 0 if profile else None
+        cycles = 0 if profile and profile.estimated_cycles is not None else None
         if planned.index in counted:
             layer = counted[planned.index]
             instructions, cycles = layer.instructions, layer.estimated_cycles

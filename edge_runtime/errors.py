@@ -10,7 +10,8 @@
     ├── EmulationError    the firmware faulted, hung, or touched memory the board does not have
     ├── LinkError         the firmware does not answer, or not as the protocol says
     ├── DifferenceError   a layer of the firmware makes something else than the reference
-    └── AccuracyError     quantization costs more than it may
+    ├── AccuracyError     quantization costs more than it may
+    └── FlashError        the board, its port or its drive is not found, or a tool failed to write
 
 Every one says what went wrong and where; `hint` says what to do next. The command line prints both
 and exits with a code of its own for each class; it never shows a traceback for one of these.
@@ -113,3 +114,9 @@ class AccuracyError(EdgeRuntimeError):
     """Quantization costs more than it may."""
 
     exit_code = 11
+
+
+class FlashError(EdgeRuntimeError):
+    """The board is not found, or the tool that should write its flash failed."""
+
+    exit_code = 12

@@ -217,13 +217,19 @@ def stored(tensor: Tensor, real: Array) -> Array:
     """Real values as `tensor` stores them; values that are of its type already stay as they are."""
     if real.dtype == tensor.dtype.numpy:
         return real
+    if tensor.quantization is None and not tensor.dtype.is_float:
+        return real.astype(tensor.dtype.numpy)
     values = real.astype(np.float32)
     return values if tensor.dtype is DType.FLOAT32 else tensor.quant.quantize(values, tensor.dtype)
 
 
 def real(tensor: Tensor, values: Array) -> Array:
-    """What stored values of `tensor` stand for, as float32."""
-    return values if tensor.dtype.is_float else tensor.quant.dequantize(values)
+    """What stored values of `tensor` stand for, as float32; indices for themselves."""
+    if tensor.dtype.is_float:
+        return values
+    if tensor.quantization is None:
+        return values.astype(np.float32)
+    return tensor.quant.dequantize(values)
 
 
 def predict(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -16,6 +16,7 @@ import edge_runtime
 from edge_runtime import api
 from edge_runtime.boards import load_board
 from edge_runtime.cache import cache_dir
+from edge_runtime.cycles import has_cycle_model
 from edge_runtime.device.target import Profile
 from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.errors import BoardError
@@ -43,6 +44,11 @@ class EmulatedDevice:
             raise BoardError(
                 f"{board} has no clock to estimate a latency by", hint="name a microcontroller"
             )
+        if not has_cycle_model(self._board.core):
+            raise BoardError(
+                f"{board} ({self._board.core}) has no cycle model to estimate a latency by",
+                hint="name a board of another core; `edge-runtime boards` lists them",
+            )
         self._clock_hz = self._board.clock_hz
 
     @property
@@ -55,7 +61,7 @@ class EmulatedDevice:
         keys = [self._key(graph) for graph in graphs]
         known = {key: cost for key in keys if (cost := _cached(key)) is not None}
         missing = {key: graph for key, graph in zip(keys, graphs, strict=True) if key not in known}
-        for batch in self._batches(missing):
+        for batch in self.batches(missing):
             for key, cost in self._measure_batch(batch).items():
                 write_file(_cache_path(key), json.dumps(dataclasses.asdict(cost)))
                 known[key] = cost
@@ -69,7 +75,7 @@ class EmulatedDevice:
         """What `graph` takes: its firmware is linked, and that image run once on a zero input."""
         with tempfile.TemporaryDirectory() as temporary:
             exported = api.export(graph, self._board.name, Path(temporary) / "firmware")
-            milliseconds = 1000.0 * self._run(exported).estimated_cycles / self._clock_hz
+            milliseconds = 1000.0 * _known(self._run(exported).estimated_cycles) / self._clock_hz
             return Measured(exported.image.ram_bytes, exported.image.flash_bytes, milliseconds)
 
     def _run(self, exported: api.Exported) -> Profile:
@@ -82,7 +88,7 @@ class EmulatedDevice:
         identity = [self._board.core, _kernels_digest(), edge_runtime.__version__, dump(graph)]
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
-    def _batches(self, graphs: Mapping[str, Graph]) -> Iterator[dict[str, Graph]]:
+    def batches(self, graphs: Mapping[str, Graph]) -> Iterator[dict[str, Graph]]:
         """Groups that fit the board: half its flash in constants, half its RAM in inputs."""
         batch: dict[str, Graph] = {}
         for key, graph in graphs.items():
@@ -109,7 +115,7 @@ class EmulatedDevice:
         with tempfile.TemporaryDirectory() as temporary:
             exported = api.export(merged, self._board.name, Path(temporary) / "firmware")
             profile = self._run(exported)
-        cycles = {layer.index: layer.estimated_cycles for layer in profile.layers}
+        cycles = {layer.index: _known(layer.estimated_cycles) for layer in profile.layers}
         layers = {layer.name: layer.index for layer in exported.manifest.layers}
         choices = choose(merged, self._board.isas)
         costs = {}
@@ -146,6 +152,12 @@ def merge(graphs: Sequence[Graph]) -> Graph:
         reads = tuple(names[name] for name in node.inputs)
         nodes.append(Node(_name(number), node.op, reads, output))
     return Graph("operations", tensors, tuple(nodes), tuple(inputs), (nodes[-1].output,))
+
+
+def _known(cycles: int | None) -> int:
+    """What is there wherever the core has a cycle model."""
+    assert cycles is not None
+    return cycles
 
 
 def _name(number: int) -> str:

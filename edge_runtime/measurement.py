@@ -55,6 +55,7 @@ class Measurement:
     layers: tuple[Layer, ...]
     instructions: int | None = None
     estimated_cycles: int | None = None
+    measured_cycles: int | None = None
     stack_bytes: int | None = None
 
     @property
@@ -74,7 +75,8 @@ class Measurement:
         layers = tuple(
             Layer(**{**layer, "shape": tuple(layer["shape"])}) for layer in raw["layers"]
         )
-        fields = {field.name: raw[field.name] for field in dataclasses.fields(Measurement)}
+        names = [field.name for field in dataclasses.fields(Measurement)]
+        fields = {name: raw[name] for name in names if name in raw}  # older ones have fewer
         return Measurement(**{**fields, "layers": layers})
 
 

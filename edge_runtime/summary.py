@@ -23,7 +23,7 @@ class Limits:
     @staticmethod
     def of_board(board: Board) -> Limits:
         """What the board has, where no budget was given."""
-        return Limits() if board.is_host else Limits(board.ram.size, board.flash.size)
+        return Limits() if board.is_host else Limits(board.ram_bytes, board.flash.size)
 
 
 def summarize(

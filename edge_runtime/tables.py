@@ -39,7 +39,8 @@ def boards_table(boards: Iterable[Board]) -> Table:
             cells = ["–", "–", "–"]
         else:
             clock = (board.clock_hz or 0) / 1e6
-            cells = [f"{clock:g} MHz", *(f"{r.size // 1024} KiB" for r in (board.flash, board.ram))]
+            memories = (board.flash.size, board.ram_bytes)
+            cells = [f"{clock:g} MHz", *(f"{size // 1024:,} KiB" for size in memories)]
         table.add_row(board.name, board.core, *cells, ", ".join(board.isas), board.title)
     return table
 

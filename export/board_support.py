@@ -1,10 +1,12 @@
-"""What a board adds to the exported model: its C files, its linker script, its compiler flags."""
+"""What a board adds to the exported model: its C files and its linker script."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 
 from edge_runtime.boards import CORES, Board, Clock, Uart
 from edge_runtime.errors import BoardError
@@ -12,40 +14,38 @@ from edge_runtime.errors import BoardError
 DEFAULT_STACK_BYTES = 4096
 """Room for the stack where the caller knows no better."""
 
-_RUNTIME = ("startup.c", "main.c", "link.c", "frame.c")
+RUNTIME_RAM_BYTES = 1024
+"""What link and start-up take of RAM besides the stack, at most."""
+
+_RUNTIME = ("startup.c", "main.c", "link.c", "frame.c", "profile.c")
+_STARTUP = {"arm": "startup.c", "riscv": "startup_riscv.c"}
 _GCC_HELPERS = "freestanding.c"
 _INCLUDE = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)
 _ELSEWHERE = ("board.h", "model.h")
 
-_GCC_CORE = {
-    "cortex-m0plus": ("-mcpu=cortex-m0plus", "-mfloat-abi=soft"),
-    "cortex-m4": ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
-    "cortex-m7": ("-mcpu=cortex-m7", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"),
-    "cortex-m33": ("-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"),
-}
 
-
-def gcc_core_flags(board: Board) -> tuple[str, ...]:
-    """The flags of arm-none-eabi-gcc that name the core, for compiling and for linking."""
-    return ("-mthumb", *_GCC_CORE[board.core])
-
-
-def board_files(board: Board, stack_bytes: int = DEFAULT_STACK_BYTES) -> dict[str, str]:
+def board_files(
+    board: Board,
+    stack_bytes: int = DEFAULT_STACK_BYTES,
+    elsewhere: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, str]:
     """The files of the folder board/, by name.
 
     All C files there are to be compiled, those of model/ as well, with both folders on the include
     path. For the host there are two functions more for a library, and no linker script.
+    `elsewhere` is as for `linker_script`.
     """
     if board.is_host:
         return _with_headers({"host.c": _text("runtime", "host.c")})
     sources = {name: _text("runtime", name) for name in (*_RUNTIME, _GCC_HELPERS)}
+    sources["startup.c"] = _text("runtime", _STARTUP[board.architecture])
     sources["port.c"] = _text("ports", f"{board.port}.c")
     if board.boot:
         sources["boot.c"] = _text("ports", f"{board.boot}.c")
     return {
         **_with_headers(sources),
         "board.h": board_header(board),
-        "linker.ld": linker_script(board, stack_bytes),
+        "linker.ld": linker_script(board, stack_bytes, elsewhere),
     }
 
 
@@ -71,23 +71,87 @@ def board_header(board: Board) -> str:
 """
 
 
-def linker_script(board: Board, stack_bytes: int = DEFAULT_STACK_BYTES) -> str:
-    """The linker script, with a stack of `stack_bytes`, rounded up to 8, at the end of RAM."""
-    boot = "    .boot : { KEEP(*(.boot2)) } > FLASH :code\n" if board.boot else ""
+def linker_script(
+    board: Board,
+    stack_bytes: int = DEFAULT_STACK_BYTES,
+    elsewhere: Mapping[str, int] = MappingProxyType({}),
+) -> str:
+    """The linker script, with a stack of `stack_bytes`, rounded up to 8, at the end of RAM.
+
+    `elsewhere` maps variables of the model to the index of the RAM (`board.ram_spaces`) that each
+    has to itself; all others lie in the first.
+    """
+    window = next((region for region in board.regions if region.mirrors), None)
+    memory = [("RAM", "rwx", board.ram)]
+    memory += [(f"RAM{space}", "rw", board.ram_spaces[space]) for space in elsewhere.values()]
+    if window is not None:
+        memory.append(("CONSTANTS", "r", window))
+    pieces = ["__bss_start", "__bss_end"]
+    for variable in elsewhere:
+        pieces += [f"__{variable}_start", f"__{variable}_end"]
     values = {
         "TITLE": board.title,
         "FLASH_START": f"{board.flash.start:#010x}",
         "FLASH_SIZE": str(board.flash.size),
-        "RAM_START": f"{board.ram.start:#010x}",
-        "RAM_SIZE": str(board.ram.size),
+        "MEMORY": "".join(
+            f"    {name} ({rights}) : ORIGIN = {region.start:#010x}, LENGTH = {region.size}\n"
+            for name, rights, region in memory
+        ),
+        "PHDRS": "".join(
+            f"    {segment} PT_LOAD FLAGS({flags});\n"
+            for segment, flags in (
+                *((_segment(variable), 6) for variable in elsewhere),
+                *([("constants", 4)] if window is not None else []),
+            )
+        ),
         "STACK_SIZE": str(-(-stack_bytes // 8) * 8),
-        "BOOT": boot,
-        "RUNTIME_CODE": _runtime_sections(".text .text.* .rodata .rodata.*"),
+        "ZERO_TABLE": "".join(f"        LONG({piece})\n" for piece in pieces),
+        "RUNTIME_CODE": _runtime_sections(_CODE if window else f"{_CODE} {_CONSTANTS}"),
+        "CODE": _CODE if window else f"{_CODE} {_CONSTANTS}",
+        "CONSTANTS": _constants() if window else "",
         "RUNTIME_DATA": _runtime_sections(".data .data.*"),
         "RUNTIME_BSS": _runtime_sections(".bss .bss.* COMMON"),
+        "ELSEWHERE": "".join(_elsewhere(*item) for item in elsewhere.items()),
     }
-    template = _text("linker", "cortex_m.ld.in")
+    template = _text("linker", "firmware.ld.in")
     return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], template)
+
+
+_CODE = ".text .text.*"
+_CONSTANTS = ".rodata .rodata.*"
+
+
+def _segment(variable: str) -> str:
+    return f"zero_{variable}"
+
+
+def _elsewhere(variable: str, space: int) -> str:
+    """The output section of a variable that has a RAM to itself."""
+    return f"""
+    .{variable} (NOLOAD) : ALIGN(8) {{
+        __{variable}_start = .;
+        *(.bss.{variable})
+        __{variable}_end = ALIGN(4);
+    }} > RAM{space} AT > RAM{space} :{_segment(variable)}
+"""
+
+
+def _constants() -> str:
+    """Output sections of constants that are read through another window of the flash than code.
+
+    Both windows show the same bytes, so offsets in one are those in the other.
+    """
+    return f"""
+    .code_end : {{ BYTE(0) . = ALIGN(16); __code_end = .; }} > FLASH :code
+
+    .runtime_constants (ORIGIN(CONSTANTS) + __code_end - ORIGIN(FLASH)) : {{
+{_runtime_sections(_CONSTANTS)}        . = ALIGN(16);
+    }} > CONSTANTS AT > FLASH :constants
+
+    .model_constants : {{ *({_CONSTANTS}) }} > CONSTANTS AT > FLASH :constants
+    ASSERT(LOADADDR(.model_constants) - ORIGIN(FLASH) == ADDR(.model_constants) - ORIGIN(CONSTANTS),
+        "code and constants are not where the two windows of the flash show the same")
+"""
 
 
 def _runtime_sections(sections: str) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge_runtime.errors import DataError
 from edge_runtime.files import write_file
 
 
-def write_folder(folder: Path, files: Mapping[str, str | bytes], marker: str) -> None:
+def write_folder(
+    folder: Path, files: Mapping[str, str | bytes], marker: str, stale: Sequence[str] = ()
+) -> None:
     """Write `files` (by path relative to `folder`) all together.
 
     They are written to a temporary folder first; then each top-level entry takes the place of the
-    one of that name. Other entries of `folder` are left alone. DataError: `folder` is no directory,
-    or holds files but not `marker`, so it is not one that this package made.
+    one of that name, and those called as in `stale` go. Others are left alone. DataError: `folder`
+    is no directory, or holds files but not `marker`, so it is not one that this package made.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; the output is a folder", hint="name another folder")
@@ -31,6 +33,9 @@ def write_folder(folder: Path, files: Mapping[str, str | bytes], marker: str) ->
         for name, content in files.items():
             write_file(fresh / name, content)
         folder.mkdir(exist_ok=True)
+        for name in stale:
+            if (folder / name).exists() and not (fresh / name).exists():
+                shutil.move(folder / name, Path(temporary) / f"old-{name}")
         for entry in sorted(fresh.iterdir()):
             target = folder / entry.name
             if target.is_dir() and not target.is_symlink():

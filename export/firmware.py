@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,16 +14,20 @@ from edge_runtime.boards import Board
 from edge_runtime.errors import BudgetError
 from edge_runtime.export import c_code
 from edge_runtime.export.arithmetic import node_type
-from edge_runtime.export.board_support import board_files
+from edge_runtime.export.board_support import (
+    DEFAULT_STACK_BYTES,
+    RUNTIME_RAM_BYTES,
+    board_files,
+)
 from edge_runtime.export.files import write_folder
 from edge_runtime.export.manifest import MANIFEST, Layer, Manifest, Port
 from edge_runtime.export.model_c import Compiled
-from edge_runtime.export.project import project_files
+from edge_runtime.export.project import ENTRIES, Format, project_files
 from edge_runtime.graph import Graph, Kind
 from edge_runtime.graph.dump import dump
 from edge_runtime.kernels import Choice, choose
 from edge_runtime.kernels import sources as kernel_sources
-from edge_runtime.memory import Plan, plan, plan_by_rows
+from edge_runtime.memory import Plan, plan, plan_by_rows, spread
 from edge_runtime.passes import remove_dead_channels
 
 
@@ -56,36 +60,79 @@ class Options:
     bytes of RAM the model may take: the fastest plan within it is taken. Without it the plan is the
     smallest of those that are about as fast as can be. `layerwise` lets layers be called one by one
     from outside, so none run row by row, and no channel is removed. With `input_rows` the caller
-    gives one row of the input image a call, and only some rows are kept.
+    gives one row of the input image a call, and only some rows are kept. `optimize` is "speed", or
+    "size" for the least flash: portable kernels, and no layer row by row unless RAM demands it.
     """
 
     keep_dead_channels: bool = False
     ram: int | None = None
     layerwise: bool = False
     input_rows: bool = False
+    optimize: str = "speed"
 
 
 DEFAULTS = Options()
 
-STREAM_SOURCES = ("stream/er_stream.c", "stream/er_stream.h")
+STREAM_SOURCES = ("stream/er_stream.c", "stream/er_stream.h", "include/er_attributes.h")
 """What runs stages, relative to firmware/kernels."""
 
 
 def compile_graph(graph: Graph, board: Board, options: Options = DEFAULTS) -> Compiled:
     """Choose kernels for the board's core and plan its memory.
 
-    Raises ModelError where a node has no kernel, BudgetError where the model needs more RAM than
-    the board has, or than `options` allow.
+    On a board with several memories the arena lies in the fastest if it fits, else over them all;
+    `Compiled.plan.parts` and `elsewhere` say how. Raises ModelError where a node has no kernel,
+    BudgetError where the model needs more RAM than the board has, or than `options` allow.
     """
     if not (options.keep_dead_channels or options.layerwise):
         graph = remove_dead_channels(graph)
-    choices = choose(graph, board.isas)
-    most = sys.maxsize if board.is_host else board.ram.size
-    found = _plan(graph, choices, most, options)
-    if found.ram_bytes > min(most, options.ram or most):
+    choices = choose(graph, board.isas[-1:] if options.optimize == "size" else board.isas)
+    if board.is_host:
+        return _within(graph, choices, board, (sys.maxsize,), options)
+    if len(board.ram_spaces) == 1:
+        return _within(graph, choices, board, (board.ram.size,), options)
+    first = board.ram.size - DEFAULT_STACK_BYTES - RUNTIME_RAM_BYTES
+    others = (space.size for space in board.ram_spaces[1:])
+    return _within(graph, choices, board, (first, *others), options)
+
+
+def _within(
+    graph: Graph,
+    choices: dict[str, Choice],
+    board: Board,
+    capacities: tuple[int, ...],
+    options: Options,
+) -> Compiled:
+    """The model in memories of these sizes; state lies in the first of them."""
+    found = _plan(graph, choices, sum(capacities), options)
+    room = (capacities[0] - found.state_bytes, *capacities[1:])
+    arranged = _arrange(found, room, options)
+    if arranged is None and len(room) > 1:
+        found = _plan(graph, choices, max(room), options)
+        arranged = _arrange(found, room, options)
+    if arranged is None or found.ram_bytes > (options.ram or sys.maxsize):
         raise BudgetError(_too_much(graph, found, board, options), hint=_LESS)
     working = {name: choice for name, choice in choices.items() if name not in found.free}
-    return Compiled(graph, working, found, options.layerwise)
+    return Compiled(graph, working, arranged[0], options.layerwise, arranged[1], options.optimize)
+
+
+def _arrange(
+    found: Plan, room: Sequence[int], options: Options
+) -> tuple[Plan, Mapping[str, int]] | None:
+    """The arena in the first memory if it fits, else over all, else whole in another one.
+
+    With it, which of its arrays lie elsewhere than in the first. None where it does not fit.
+    """
+    if found.arena_bytes <= room[0]:
+        return found, {}
+    if len(room) > 1 and not options.layerwise:  # which asks for one piece
+        over = spread(found, room)
+        if over is not None:
+            return over, {f"model_arena_{i}": i for i, size in enumerate(over.parts) if size and i}
+    for space, size in enumerate(room):
+        if found.arena_bytes <= size:
+            return found, {"model_arena": space}
+    return None
 
 
 def _plan(graph: Graph, choices: Mapping[str, Choice], most: int, options: Options) -> Plan:
@@ -93,6 +140,10 @@ def _plan(graph: Graph, choices: Mapping[str, Choice], most: int, options: Optio
     if options.layerwise:
         return plan(graph, choices)
     fed = options.input_rows
+    if options.optimize == "size" and not fed:
+        whole = plan(graph, choices)
+        if whole.ram_bytes <= min(most, options.ram or most):
+            return whole
     found = plan_by_rows(graph, choices, ram=options.ram, fed=fed)
     if options.ram is None and found.ram_bytes > most:
         return plan_by_rows(graph, choices, ram=most, fed=fed)
@@ -105,8 +156,10 @@ _LESS = "allow more RAM, take a board that has more, or make these tensors small
 def _too_much(graph: Graph, plan: Plan, board: Board, options: Options) -> str:
     peak = plan.peak
     limit = f"{options.ram:,} are allowed" if options.ram is not None else ""
-    if not board.is_host and (options.ram is None or plan.ram_bytes > board.ram.size):
-        limit = f"{board.name} has {board.ram.size:,} in {board.ram.name}"
+    spaces = () if board.is_host else board.ram_spaces
+    if spaces and (options.ram is None or plan.ram_bytes > board.ram_bytes):
+        has = " and ".join(f"{space.size:,} in {space.name}" for space in spaces)
+        limit = f"{board.name} has {has}"
     return (
         f"{graph.name} needs {plan.ram_bytes:,} bytes of RAM; {limit}. The peak is at"
         f" {f'{peak.node} ({peak.op})' if peak.node else 'the inputs'}: "
@@ -122,12 +175,18 @@ class Firmware:
     files: dict[str, str | bytes]
 
     def write(self, folder: Path) -> None:
-        """Write all files; DataError where `folder` holds something that no export made."""
-        write_folder(folder, self.files, MANIFEST)
+        """Write all files; DataError where `folder` holds something that no export made.
+
+        What an earlier export left there of another format is removed.
+        """
+        write_folder(folder, self.files, MANIFEST, stale=ENTRIES)
 
 
-def generate(compiled: Compiled, board: Board, origin: Origin) -> Firmware:
-    """The firmware folder of a compiled graph; the same inputs give the same bytes."""
+def generate(compiled: Compiled, board: Board, origin: Origin, form: Format = "plain") -> Firmware:
+    """The firmware folder of a compiled graph; the same inputs give the same bytes.
+
+    BoardError: the format has no place for the board.
+    """
     manifest = _manifest(compiled, board, origin)
     provenance = _provenance(manifest)
     files: dict[str, str | bytes] = {
@@ -142,9 +201,9 @@ def generate(compiled: Compiled, board: Board, origin: Origin) -> Firmware:
         for name in STREAM_SOURCES:
             files[f"model/{Path(name).name}"] = _kernel_text(name)
     sources = sorted(Path(name).name for name in files if name.endswith(".c"))
-    support = board_files(board)
+    support = board_files(board, elsewhere=compiled.elsewhere)
     files.update({f"board/{name}": content for name, content in support.items()})
-    files.update(project_files(board, manifest, sources))
+    files.update(project_files(form, board, manifest, sources))
     return Firmware(manifest, files)
 
 
@@ -167,6 +226,7 @@ def _manifest(compiled: Compiled, board: Board, origin: Origin) -> Manifest:
         weights_bytes=compiled.weights_bytes,
         input_rows=compiled.input_rows,
         plan=compiled.plan,
+        optimize=compiled.optimize,
     )
 
 

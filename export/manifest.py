@@ -84,6 +84,8 @@ class Manifest:
     input_rows: int
     """In how many rows the only input comes, one a call; 0 where inputs come as a whole."""
     plan: Plan
+    optimize: str = "speed"
+    """What the C compiler optimizes for: speed or size."""
     format: int = FORMAT
 
     @property
@@ -145,7 +147,8 @@ def _decode_plan(raw: dict[str, Any]) -> Plan:
     }
     live = tuple(LiveTensor(**tensor) for tensor in raw["peak"]["tensors"])
     peak = Peak(**{**raw["peak"], "tensors": live})
-    lists = {field: tuple(raw[field]) for field in ("order", "live_bytes", "free")}
+    fields = ("order", "live_bytes", "free", "parts")
+    lists = {field: tuple(raw[field]) for field in fields}
     stages = tuple(
         PlacedStage(
             **{**stage, "nodes": tuple(stage["nodes"]), "state": Placement(**stage["state"])}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from edge_runtime.export import c_code
-from edge_runtime.export.stage_c import row_layer, stage_tables
+from edge_runtime.export.stage_c import bracketed, row_layer, stage_tables
 from edge_runtime.graph import Graph, Kind, Node, Tensor
 from edge_runtime.kernels import Choice, Site, Struct
 from edge_runtime.memory import Plan
@@ -22,6 +23,10 @@ class Compiled:
     plan: Plan
     layerwise: bool = False
     """Whether layers can be called one by one from outside."""
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """Arrays of the arena that are not in the board's first RAM, and which one each is in."""
+    optimize: str = "speed"
+    """What the compiler is to optimize for."""
 
     @property
     def working(self) -> tuple[Node, ...]:
@@ -99,10 +104,28 @@ class Compiled:
         return "\n".join(part for part in parts if part)
 
     def _memory(self) -> str:
-        text = _ARENA
+        text = "".join(
+            _ARENA.format(name=name, size=size) for name, size in self.arena_parts().items()
+        )
         if self.plan.state_bytes:
             text += _STATE
         return text
+
+    def arena_parts(self) -> dict[str, str]:
+        """The arrays that make up the arena, and their sizes as C has them."""
+        if not self.plan.parts:
+            return {"model_arena": "MODEL_ARENA_BYTES"}
+        return {f"model_arena_{i}": f"{size}u" for i, size in enumerate(self.plan.parts) if size}
+
+    def _arena(self, offset: int) -> str:
+        """The C expression of an address in the arena."""
+        if not self.plan.parts:
+            return f"model_arena + {offset}"
+        part = 0
+        while offset >= self.plan.parts[part]:
+            offset -= self.plan.parts[part]
+            part += 1
+        return f"model_arena_{part} + {offset}"
 
     def _address(self, name: str, constants: dict[str, str]) -> str:
         root = self._root(name).name
@@ -110,7 +133,7 @@ class Compiled:
             return constants[root]
         if root in self.plan.state:
             return f"model_state + {self.plan.state[root].offset}"
-        return f"model_arena + {self.plan.placements[root].offset}"
+        return self._arena(self.plan.placements[root].offset)
 
     def _layer(self, index: int, node: Node, constants: dict[str, str]) -> str:
         choice = self.choices[node.name]
@@ -118,7 +141,7 @@ class Compiled:
         shape = "x".join(map(str, self.graph.node_output(node).shape))
         scratch = "NULL"
         if choice.demand.scratch_bytes:
-            scratch = f"model_arena + {self.plan.scratch[node.name].offset}"
+            scratch = self._arena(self.plan.scratch[node.name].offset)
         if any(node.name in stage.nodes for stage in self.plan.stages):
             function = row_layer(self.graph, node, choice, index, struct, scratch)
         else:
@@ -127,7 +150,7 @@ class Compiled:
             [
                 c_code.comment(f"{index}: {node.op.NAME} to {shape}, {node.name}. {choice.reason}"),
                 *(
-                    _ALIGNED + c_code.array(f"layer_{index}_{field}", values)
+                    _alignment(field) + c_code.array(f"layer_{index}_{field}", values)
                     for field, values in choice.demand.constants.items()
                 ),
                 f"static const {struct.type_name} layer_{index} = "
@@ -166,7 +189,12 @@ class Compiled:
         call = f"    {choice.kernel.name}(\n        {arguments});\n"
         if images > 1:
             call = f"    for (uint32_t i = 0; i < {images}u; i++) {{\n{call}    }}\n"
-        return f"{table}MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n{call}}}\n"
+        made = [
+            (self._address(tensor.name, constants), f"{tensor.bytes}u")
+            for tensor in self.graph.node_outputs(node)
+        ]
+        body = bracketed(index, call, made)
+        return f"{table}MODEL_NOINLINE static void model_layer_{index}(void)\n{{\n{body}}}\n"
 
     def _stage(self, number: int) -> str:
         layers = {node.name: index for index, node in enumerate(self.working)}
@@ -177,29 +205,25 @@ class Compiled:
             number,
             layers,
             lambda name: self._address(name, {}),
+            self._arena,
         )
 
     def _invoke(self) -> str:
-        """Calls of the layers and stages; the hook of a stage is that of its first layer."""
+        """Calls of the layers and stages."""
         fed = next((stage for stage in self.plan.stages if stage.fed), None)
         first = {stage.nodes[0]: number for number, stage in enumerate(self.plan.stages)}
         inside = {name for stage in self.plan.stages for name in stage.nodes[1:]}
         inside |= set(fed.nodes[:1] if fed else ())
-        calls = [
-            (
-                index,
-                f"model_stage_{first[node.name]}" if node.name in first else f"model_layer_{index}",
-            )
+        calls = "".join(
+            f"    model_stage_{first[node.name]}();\n"
+            if node.name in first
+            else f"    model_layer_{index}();\n"
             for index, node in enumerate(self.working)
             if node.name not in inside
-        ]
-        lines = "".join(
-            f"    MODEL_LAYER_HOOK({index}u);\n    {function}();\n" for index, function in calls
         )
-        end = f"    MODEL_LAYER_HOOK({len(self.working)}u);\n"
         if fed is None:
-            return f"void model_invoke(void)\n{{\n{lines}{end}}}\n"
-        return _INVOKE_BY_ROWS.format(stage=self.plan.stages.index(fed), calls=lines + end)
+            return f"void model_invoke(void)\n{{\n{calls}}}\n"
+        return _INVOKE_BY_ROWS.format(stage=self.plan.stages.index(fed), calls=calls)
 
     def _layerwise(self) -> str:
         layers = ", ".join(f"model_layer_{index}" for index in range(len(self.working)))
@@ -272,6 +296,11 @@ def _share(tensor: Tensor, images: int) -> str:
     return f" + i * {tensor.elements // images}u" if images > 1 else ""
 
 
+def _alignment(field: str) -> str:
+    """Of a constant: weights are read by words; other arrays need no more than their type."""
+    return "MODEL_WORD_ALIGNED " if field == "weights" else ""
+
+
 def _initializer(struct: Struct, prefix: str, indent: str = "    ") -> str:
     """A designated initializer; names of constants get `prefix`."""
     lines = [
@@ -337,22 +366,26 @@ _PREAMBLE = """\
 #if defined(__GNUC__)
 #define MODEL_NOINLINE __attribute__((noinline))
 #define MODEL_ALIGNED __attribute__((aligned(8)))
-#define MODEL_WORD_ALIGNED __attribute__((aligned(4))) /* so that it follows the arena closely */
+#define MODEL_WORD_ALIGNED __attribute__((aligned(4)))
 #else
 #define MODEL_NOINLINE
 #define MODEL_ALIGNED
 #define MODEL_WORD_ALIGNED
 #endif
 
-/* Called with each layer's index before it runs, and with MODEL_LAYERS after the last. */
-#ifndef MODEL_LAYER_HOOK
-#define MODEL_LAYER_HOOK(index) ((void)0)
+/* A layer, or some rows of it, begins; it ends; what it has made. For profiling builds alone. */
+#ifdef MODEL_PROFILE
+#include "profile.h"
+#else
+#define MODEL_LAYER_BEGIN(index) ((void)0)
+#define MODEL_LAYER_END(index) ((void)0)
+#define MODEL_LAYER_MADE(index, data, bytes) ((void)0)
 #endif
 """
 
 _ARENA = """\
-MODEL_ALIGNED static uint8_t model_arena[MODEL_ARENA_BYTES];
-typedef char model_arena_is_as_planned[sizeof model_arena == MODEL_ARENA_BYTES ? 1 : -1];
+MODEL_ALIGNED static uint8_t {name}[{size}];
+typedef char {name}_is_as_planned[sizeof {name} == {size} ? 1 : -1];
 """
 
 _STATE = """\
@@ -391,7 +424,6 @@ _ROWS_HEADER = """\
 _INVOKE_BY_ROWS = """\
 void model_invoke(void)
 {{
-    MODEL_LAYER_HOOK(0u);
     if (er_stream_feed(&stage_{stage}) < MODEL_INPUT_ROWS) {{
         return;
     }}

@@ -16,28 +16,42 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
-from edge_runtime.errors import ModelError, Problem
+from edge_runtime.errors import ModelError
 from edge_runtime.export import onnx_rounding
+from edge_runtime.export.onnx_elementwise import (
+    Constant,
+    binary_steps,
+    unary_steps,
+)
+from edge_runtime.export.onnx_move import move_steps, resize_step
+from edge_runtime.export.onnx_problems import problems_of
+from edge_runtime.export.onnx_recurrent import add_recurrent
 from edge_runtime.export.onnx_values import FROM_PLANAR, TO_PLANAR, Attribute, Step, Values
 from edge_runtime.files import write_file
-from edge_runtime.graph import Activation, DType, Graph, Kind, Node, Op, Shape, Tensor, Window
+from edge_runtime.graph import Activation, DType, Graph, Node, Op, Shape, Tensor, Window
 from edge_runtime.ops import (
-    Add,
+    Activated,
+    ArgMax,
     ArgReduce,
     AveragePool2D,
     BatchMatMul,
+    Binary,
+    Cast,
+    Concat,
     Conv2D,
     CumSum,
+    DepthToSpace,
     DepthwiseConv2D,
     Dequantize,
+    FloorMod,
     FullyConnected,
+    Gather,
     L2Normalization,
     Linear,
     LogSoftmax,
     Mean,
-    Pad,
     Pool2D,
     Quantize,
     Recurrent,
@@ -48,14 +62,17 @@ from edge_runtime.ops import (
     ReduceMin,
     ReduceProd,
     Reshape,
+    ResizeBilinear,
+    ResizeNearest,
+    Select,
     Softmax,
+    SpaceToDepth,
     Sum,
-    Svdf,
     Transpose,
     TransposeConv2D,
+    Truth,
+    Unary,
 )
-from edge_runtime.ops.linear import weight_zero
-from edge_runtime.ops.softmax import AlongLastAxis
 from edge_runtime.ops.windowed import quantized_bounds
 
 OPSET = 13
@@ -82,7 +99,7 @@ def to_onnx(graph: Graph, *, exact: bool = True) -> onnx.ModelProto:
     ModelError: what ONNX has no form for, listed node by node: state, and dilated average pools
     (which opset 19 brought).
     """
-    problems = _problems(graph)
+    problems = problems_of(graph)
     if problems:
         raise ModelError(
             f"model {graph.name} cannot be written as ONNX; {len(problems)} problem(s):",
@@ -95,58 +112,10 @@ def to_onnx(graph: Graph, *, exact: bool = True) -> onnx.ModelProto:
     return writer.finish()
 
 
-def _problems(graph: Graph) -> list[Problem]:
-    found = [
-        Problem(tensor.name, "tensor", "state kept between calls cannot be written yet")
-        for tensor in graph.of_kind(Kind.STATE)
-    ]
-    for node in graph.nodes:
-        found += [Problem(node.name, node.op.NAME, reason) for reason in _forms(graph, node)]
-        found += [Problem(node.name, node.op.NAME, reason) for reason in _along_axes(graph, node)]
-        if isinstance(node.op, AveragePool2D) and node.op.window.dilation != (1, 1):
-            reason = f"dilation {node.op.window.dilation} of an average pool; allowed: (1, 1)"
-            found.append(Problem(node.name, node.op.NAME, reason))
-    return found
-
-
-def _along_axes(graph: Graph, node: Node) -> list[str]:
-    """What is wrong with a pool, a reduction, a normalization or a recurrent operation."""
-    op = node.op
-    if isinstance(op, ArgReduce | CumSum | L2Normalization | ReduceAny | ReduceAll | Svdf):
-        return ["the operation cannot be written yet"]
-    if isinstance(op, Recurrent):
-        return ["recurrent operations cannot be written yet"]
-    if isinstance(op, ReduceProd) and not graph.node_output(node).dtype.is_float:
-        return ["int8 products, which round after each factor; allowed: float32"]
-    tensors = (*graph.node_inputs(node), *graph.node_outputs(node))
-    if isinstance(op, Pool2D | Reduce | AlongLastAxis) and any(
-        tensor.dtype is DType.INT16 for tensor in tensors
-    ):
-        return ["int16; allowed: float32, or int8"]
-    return []
-
-
-def _forms(graph: Graph, node: Node) -> list[str]:
-    """What is wrong with the types and groups of an operation that multiplies."""
-    op, inputs = node.op, graph.node_inputs(node)
-    if not isinstance(op, Linear | BatchMatMul):
-        return []
-    types = {tensor.dtype for tensor in inputs[:2]}
-    found = []
-    if types not in ({DType.FLOAT32}, {DType.INT8}):
-        told = " and ".join(tensor.dtype.value for tensor in inputs[:2])
-        found.append(f"{told}; allowed: float32, or int8")
-    if isinstance(op, Linear) and inputs[1].data is None:
-        found.append(f"weights {inputs[1].name} are computed at run time")
-    elif isinstance(op, Linear) and inputs[1].dtype is DType.INT8 and weight_zero(inputs[1]):
-        found.append(f"weights {inputs[1].name} have a zero point other than 0")
-    if isinstance(op, TransposeConv2D) and op.groups(inputs[0].shape, inputs[1].shape) > 1:
-        found.append("a transposed convolution in groups cannot be written yet")
-    return found
-
-
 _REDUCTIONS: dict[type[Op], str] = {
     Mean: "ReduceMean",
+    ReduceAll: "ReduceMin",
+    ReduceAny: "ReduceMax",
     ReduceMax: "ReduceMax",
     ReduceMin: "ReduceMin",
     ReduceProd: "ReduceProd",
@@ -176,14 +145,21 @@ class _Writer:
                 self._fully_connected(node, node.op, inputs, output)
             case Pool2D():
                 self._pool(node, node.op, inputs[0], output)
-            case Add():
-                self._add(node, node.op, inputs, output)
             case Reduce():
                 self._reduce(node, node.op, inputs[0], output)
             case Softmax() | LogSoftmax():
                 self._softmax(node, node.op, inputs[0], output)
+            case Recurrent():
+                outputs = self.graph.node_outputs(node)
+                add_recurrent(self.values, node, node.op, inputs, outputs)
+            case ArgReduce() | CumSum() | L2Normalization():
+                self._along_axis(node, inputs[0], output)
+            case Binary() | Truth():
+                self._binary(node, inputs, output)
+            case Unary():
+                self._unary(node, inputs[0], output)
             case _:
-                self._storage(node, inputs[0], output)
+                self._storage(node, inputs, output)
 
     def _convolution(
         self,
@@ -274,18 +250,62 @@ class _Writer:
         ]
         self._make(node, output, True, self.values.real(image, True), steps)
 
-    def _add(self, node: Node, op: Add, inputs: Sequence[Tensor], output: Tensor) -> None:
-        images = all(len(tensor.shape) == 4 or tensor.data is not None for tensor in inputs)
-        planar = images and any(self.values.is_planar(tensor) for tensor in inputs)
+    def _constant(self, node: Node) -> Constant:
+        """Adds constants in the name of `node`."""
+        return lambda name, array: self.values.initializer(f"{node.name}/{name}", array)
+
+    def _planar(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether operands that are broadcast are at hand as images in NCHW."""
+        images = all(len(tensor.shape) == 4 or tensor.data is not None for tensor in tensors)
+        return images and any(self.values.is_planar(tensor) for tensor in tensors)
+
+    def _binary(self, node: Node, inputs: Sequence[Tensor], output: Tensor) -> None:
+        planar = self._planar(inputs)
         left, right = (self.values.real(tensor, planar) for tensor in inputs)
-        steps = [Step("Add", [right]), *self._activation(node, op, output)]
+        if isinstance(node.op, FloorMod):
+            # Runtimes take the remainder of floats with the sign of the dividend.
+            whole = self.values.chain(node.name, left, [Step("Div", [right]), Step("Floor")])
+            steps = [Step("Sub", [self.values.chain(node.name, whole, [Step("Mul", [right])])])]
+        else:
+            steps = binary_steps(node.op, right, self._constant(node)) or []
+        if isinstance(node.op, Activated):
+            steps += self._activation(node, node.op, output)
         self._make(node, output, planar, left, steps)
+
+    def _unary(self, node: Node, image: Tensor, output: Tensor) -> None:
+        planar = self.values.is_planar(image)
+        real = self.values.real(image, planar)
+        steps = unary_steps(node.op, real, self._constant(node))
+        if steps is None:
+            raise TypeError(f"{type(node.op).__name__} has no ONNX form here")
+        self._make(node, output, planar, real, steps)
+
+    def _along_axis(self, node: Node, image: Tensor, output: Tensor) -> None:
+        constant = self._constant(node)
+        steps: list[Step] = []
+        match node.op:
+            case ArgReduce(axis=axis, keep_dims=keep, last=last):
+                kind = "ArgMax" if isinstance(node.op, ArgMax) else "ArgMin"
+                given = {"axis": axis, "keepdims": int(keep), "select_last_index": int(last)}
+                steps = [Step(kind, (), given)]
+                if output.dtype is not DType.INT64:
+                    steps.append(Step("Cast", (), {"to": _code(output)}))
+            case CumSum(axis=axis):
+                given = {"exclusive": int(node.op.exclusive), "reverse": int(node.op.reverse)}
+                steps = [Step("CumSum", [constant("axis", np.array(axis, np.int64))], given)]
+                if not image.dtype.is_float:
+                    # The sums of integers start with what a stored 0 stands for.
+                    start = np.float32(-image.quant.zero_point * image.quant.scale)
+                    steps.append(Step("Add", [constant("start", np.array(start))]))
+            case L2Normalization():
+                steps = [Step("LpNormalization", (), {"axis": -1, "p": 2})]
+        self._make(node, output, False, self.values.real(image, False), steps)
 
     def _reduce(self, node: Node, op: Reduce, image: Tensor, output: Tensor) -> None:
         # Without height and width the axes that are left stand in the same order.
         planar = self.values.is_planar(image) and (op.keep_dims or {1, 2} <= set(op.axes))
         axes = sorted(PLANAR_AXIS[axis] for axis in op.axes) if planar else list(op.axes)
-        attributes: dict[str, int | float | list[int]] = {"keepdims": int(op.keep_dims)}
+        attributes: dict[str, Attribute] = {"keepdims": int(op.keep_dims)}
         names = []
         if type(op) is Sum:
             stored = np.array(axes, np.int64)
@@ -295,6 +315,9 @@ class _Writer:
         step = Step(_REDUCTIONS[type(op)], names, attributes)
         real = self.values.real(image, planar)
         steps = [step, *self._rounding(node, planar)]
+        if image.dtype is DType.BOOL:
+            numbers, truth = ({"to": kind} for kind in (TensorProto.FLOAT, TensorProto.BOOL))
+            steps = [Step("Cast", (), numbers), step, Step("Cast", (), truth)]
         self._make(node, output, planar and op.keep_dims, real, steps)
 
     def _softmax(self, node: Node, op: Softmax | LogSoftmax, image: Tensor, output: Tensor) -> None:
@@ -306,39 +329,65 @@ class _Writer:
             steps.insert(0, Step("Mul", [beta]))
         self._make(node, output, planar, self.values.real(image, planar), steps)
 
-    def _storage(self, node: Node, image: Tensor, output: Tensor) -> None:
-        planar = self.values.is_planar(image)
+    def _storage(self, node: Node, inputs: Sequence[Tensor], output: Tensor) -> None:
+        """Operations that move elements as they are stored, or change how they are."""
+        image, values = inputs[0], self.values
+        planar = values.is_planar(image)
         match node.op:
             case Reshape():
-                step = self.values.reshape(output.name, output.shape)
-                self.values.make(output, False, self.values.flat(image), [step], node.name)
+                step = values.reshape(output.name, output.shape)
+                values.make(output, False, values.flat(image), [step], node.name)
             case Transpose(order=order) if order == FROM_PLANAR:
-                self.values.alias(output, self.values.stored(image, False))
+                values.alias(output, values.stored(image, False))
             case Transpose(order=order) if order == TO_PLANAR:
-                turned = self.values.stored(image, True)
-                self.values.make(output, False, turned, [Step("Identity")], node.name)
-            case Transpose():
-                step = Step("Transpose", (), {"perm": list(node.op.order)})
-                self.values.make(output, False, self.values.stored(image, False), [step], node.name)
-            case Pad():
-                steps = [self._padding(node, node.op, image)]
-                self.values.make(output, False, self.values.stored(image, False), steps, node.name)
+                turned = values.stored(image, True)
+                values.make(output, False, turned, [Step("Identity")], node.name)
             case Quantize():
                 rounding = self._rounding(node, planar)
-                self._make(node, output, planar, self.values.real(image, planar), rounding)
+                self._make(node, output, planar, values.real(image, planar), rounding)
             case Dequantize():
-                step = Step("DequantizeLinear", self.values.scale(image))
-                self._make(node, output, planar, self.values.stored(image, planar), [step])
+                step = Step("DequantizeLinear", values.scale(image))
+                self._make(node, output, planar, values.stored(image, planar), [step])
+            case Cast():
+                step = Step("Cast", (), {"to": _code(output)})
+                values.make(output, planar, values.stored(image, planar), [step], node.name)
+            case Select():
+                planar = self._planar(inputs)
+                first, *others = (values.stored(tensor, planar) for tensor in inputs)
+                values.make(output, planar, first, [Step("Where", others)], node.name)
+            case Concat(axis=axis):
+                planar = self._planar(inputs)
+                first, *others = (values.stored(tensor, planar) for tensor in inputs)
+                step = Step("Concat", others, {"axis": PLANAR_AXIS[axis] if planar else axis})
+                values.make(output, planar, first, [step], node.name)
+            case Gather(axis=axis):
+                step = Step("Gather", [self._indices(node, inputs[1])], {"axis": axis})
+                values.make(output, False, values.stored(image, False), [step], node.name)
             case _:
-                raise TypeError(f"{type(node.op).__name__} has no ONNX form here")
+                self._move(node, inputs, output)
 
-    def _padding(self, node: Node, op: Pad, image: Tensor) -> Step:
-        pads = np.array([*op.before, *op.after], np.int64)
-        names = [
-            self.values.initializer(f"{node.name}/pads", pads),
-            self.values.initializer(f"{node.name}/fill", np.array(op.value, image.dtype.numpy)),
-        ]
-        return Step("Pad", names)
+    def _move(self, node: Node, inputs: Sequence[Tensor], output: Tensor) -> None:
+        image, values = inputs[0], self.values
+        match node.op:
+            case SpaceToDepth(block=block) | DepthToSpace(block=block):
+                kind = "SpaceToDepth" if isinstance(node.op, SpaceToDepth) else "DepthToSpace"
+                step = Step(kind, (), {"blocksize": block})
+                values.make(output, True, values.stored(image, True), [step], node.name)
+            case ResizeNearest() | ResizeBilinear():
+                step = resize_step(node.op, output, self._constant(node))
+                self._make(node, output, True, values.real(image, True), [step])
+            case _:
+                steps = move_steps(node.op, inputs, output, self._constant(node))
+                if steps is None:
+                    raise TypeError(f"{type(node.op).__name__} has no ONNX form here")
+                values.make(output, False, values.stored(image, False), steps, node.name)
+
+    def _indices(self, node: Node, indices: Tensor) -> str:
+        """Indices as ONNX takes them: of 32 or 64 bits."""
+        stored = self.values.stored(indices, False)
+        if indices.dtype in (DType.INT32, DType.INT64):
+            return stored
+        return self.values.chain(node.name, stored, [Step("Cast", (), {"to": TensorProto.INT64})])
 
     def _rounding(self, node: Node, planar: bool) -> list[Step]:
         """What makes the QuantizeLinear that follows store what the integer kernel does."""
@@ -352,7 +401,9 @@ class _Writer:
         ]
         return [Step(function, names, domain=onnx_rounding.DOMAIN)]
 
-    def _activation(self, node: Node, op: Linear | Pool2D | Add, output: Tensor) -> list[Step]:
+    def _activation(
+        self, node: Node, op: Linear | Pool2D | Activated, output: Tensor
+    ) -> list[Step]:
         """The clamp of `op`, where storing the output does not do it anyway."""
         if op.activation is Activation.NONE or _saturates(op.activation, output):
             return []
@@ -376,7 +427,7 @@ class _Writer:
     ) -> None:
         """Let `steps` make `output`, quantized and reshaped (from `shape`) where that is needed."""
         chain = list(steps)
-        if not output.dtype.is_float:
+        if output.quantization is not None and not output.dtype.is_float:
             chain.append(Step("QuantizeLinear", self.values.scale(output)))
         if shape is not None and shape != output.shape:
             chain.append(self.values.reshape(output.name, output.shape))
@@ -420,6 +471,10 @@ def _sliding(window: Window) -> dict[str, Attribute]:
     }
 
 
+def _code(tensor: Tensor) -> int:
+    """ONNX's number of the tensor's type."""
+    return int(helper.np_dtype_to_tensor_dtype(tensor.dtype.numpy))
+
+
 def _value_info(tensor: Tensor) -> onnx.ValueInfoProto:
-    kind = helper.np_dtype_to_tensor_dtype(tensor.dtype.numpy)
-    return helper.make_tensor_value_info(tensor.name, kind, tensor.shape)
+    return helper.make_tensor_value_info(tensor.name, _code(tensor), tensor.shape)

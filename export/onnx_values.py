@@ -14,7 +14,7 @@ from edge_runtime.graph import Array, Graph, Shape, Tensor
 TO_PLANAR = (0, 3, 1, 2)
 FROM_PLANAR = (0, 2, 3, 1)
 
-Attribute = int | float | list[int]
+Attribute = int | float | str | list[int] | list[str]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Values:
         # Every tensor's own name is kept for its NHWC form.
         self._taken = set(graph.tensors)
 
-    def _unique(self, name: str) -> str:
+    def unique(self, name: str) -> str:
+        """A name for a value: `name`, or one like it."""
         count, found = 1, name
         while found in self._taken:
             count += 1
@@ -53,15 +54,35 @@ class Values:
 
     def _append(self, step: Step, first: str, made: str, name: str) -> None:
         inputs = [first, *step.inputs]
-        node = helper.make_node(step.kind, inputs, [made], name, domain=step.domain)
+        self.node(step.kind, inputs, [made], name, step.attributes, step.domain)
+
+    def node(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        name: str,
+        attributes: Mapping[str, Attribute],
+        domain: str = "",
+    ) -> None:
+        """Add a node."""
+        node = helper.make_node(kind, inputs, outputs, name, domain=domain)
         node.attribute.extend(
-            helper.make_attribute(key, value) for key, value in sorted(step.attributes.items())
+            helper.make_attribute(key, value) for key, value in sorted(attributes.items())
         )
         self.nodes.append(node)
 
+    def chain(self, name: str, first: str, steps: Sequence[Step]) -> str:
+        """Add nodes that make a value of no tensor out of `first`; what it is called."""
+        for step in steps:
+            made = self.unique(f"{name}/{step.kind}")
+            self._append(step, first, made, made)
+            first = made
+        return first
+
     def initializer(self, name: str, data: Array) -> str:
         """Add constant data under `name`, or a name like it; the one it got."""
-        made = self._unique(name)
+        made = self.unique(name)
         self.initializers.append(numpy_helper.from_array(np.array(data, order="C"), made))
         return made
 
@@ -70,10 +91,10 @@ class Values:
     ) -> None:
         """Add the chain of nodes that makes the stored form of `tensor` out of `first`."""
         for step in steps[:-1]:
-            made = self._unique(f"{tensor.name}/{step.kind}")
-            self._append(step, first, made, f"{name}/{step.kind}")
+            made = self.unique(f"{tensor.name}/{step.kind}")
+            self._append(step, first, made, made)
             first = made
-        made = self._unique(f"{tensor.name}/planar") if planar else tensor.name
+        made = self.unique(f"{tensor.name}/planar") if planar else tensor.name
         self._append(steps[-1], first, made, name)
         self._stored[tensor.name, planar] = made
 
@@ -98,7 +119,7 @@ class Values:
         return self._stored[key]
 
     def real(self, tensor: Tensor, planar: bool) -> str:
-        """What `tensor` stands for, as float32."""
+        """What `tensor` stands for: float32, or what it holds where it has no scale."""
         key = (tensor.name, planar)
         if key not in self._real:
             self._real[key] = self._dequantized(tensor, self.stored(tensor, planar))
@@ -108,14 +129,14 @@ class Values:
         """What `tensor` stands for under another shape of the same elements."""
         if tensor.shape == shape:
             return self.real(tensor, False)
-        made = self._unique(f"{tensor.name}/rows")
+        made = self.unique(f"{tensor.name}/rows")
         self._append(self.reshape(tensor.name, shape), self.flat(tensor), made, made)
         return self._dequantized(tensor, made)
 
     def _dequantized(self, tensor: Tensor, stored: str) -> str:
-        if tensor.dtype.is_float:
+        if tensor.dtype.is_float or tensor.quantization is None:
             return stored
-        made = self._unique(f"{tensor.name}/real")
+        made = self.unique(f"{tensor.name}/real")
         self._append(Step("DequantizeLinear", self.scale(tensor)), stored, made, made)
         return made
 
@@ -152,7 +173,7 @@ class Values:
 
     def turned(self, tensor: Tensor, real: str) -> str:
         """`real`, which stands for `tensor`, with its last two dimensions exchanged."""
-        made = self._unique(f"{tensor.name}/turned")
+        made = self.unique(f"{tensor.name}/turned")
         *others, rows, columns = range(len(tensor.shape))
         self._append(Step("Transpose", (), {"perm": [*others, columns, rows]}), real, made, made)
         return made
@@ -175,7 +196,7 @@ class Values:
     ) -> str:
         values = np.array(scales if len(scales) > 1 else scales[0], np.float32)
         parameters = self._scale_of(name, values, np.zeros(values.shape, kind))
-        made = self._unique(f"{name}/real")
+        made = self.unique(f"{name}/real")
         attributes: dict[str, Attribute] = {"axis": axis} if len(scales) > 1 else {}
         self._append(Step("DequantizeLinear", parameters, attributes), stored, made, made)
         return made

@@ -34,17 +34,26 @@ def row_layer(
         for place, name in enumerate(choice.operands(node))
     ]
     arguments = ", ".join(["&p", *read, f"({_type(graph, node.output)} *)write", scratch])
+    output = graph.node_output(node)
+    call = f"    {choice.kernel.name}({arguments});\n"
+    made = [("write", f"rows->out_h * {output.bytes // output.shape[1]}u")]
     return "\n".join(
         [
             f"MODEL_NOINLINE static void model_layer_{index}(const er_rows *rows,",
             "    const void *const *read, void *write)",
             "{",
             *lines,
-            f"    {choice.kernel.name}({arguments});",
-            "}",
+            f"{bracketed(index, call, made)}}}",
             "",
         ]
     )
+
+
+def bracketed(index: int, call: str, made: Sequence[tuple[str, str]]) -> str:
+    """A layer's call between the marks of a profiling build; `made` are addresses and sizes."""
+    marks = [f"    MODEL_LAYER_MADE({index}u, {data}, {size});\n" for data, size in made]
+    begin, end = (f"    MODEL_LAYER_{mark}({index}u);\n" for mark in ("BEGIN", "END"))
+    return f"{begin}{call}{end}{''.join(marks)}"
 
 
 def stage_tables(
@@ -54,6 +63,7 @@ def stage_tables(
     number: int,
     layers: Mapping[str, int],
     address: Address,
+    arena: Callable[[int], str],
 ) -> str:
     """The tables of stage `number`, and the function that runs it where it is not fed by rows."""
     stage = plan.stages[number]
@@ -70,7 +80,8 @@ def stage_tables(
     ]
     rows = [f"    {{NULL, {{{NONE}, {NONE}}}, {names.index(name)}, 1, 1, 1, 0}},\n" for name in fed]
     rows += [_node(node, choices[node.name], layers[node.name], names) for node in run]
-    state = f"{'model_state' if stage.fed else 'model_arena'} + {stage.state.offset}"
+    at = stage.state.offset
+    state = f"model_state + {at}" if stage.fed else arena(at)
     stage_name = f"stage_{number}"
     text = (
         f"static const er_stream_tensor {stage_name}_tensors[] = {{\n{''.join(tensors)}}};\n"

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_runtime.graph import Array, Graph
-from edge_runtime.ops import Linear, Softmax
+from edge_runtime.ops import Softmax
 from edge_runtime.quant.calibrate import PERCENT, calibrate
 from edge_runtime.quant.convert import quantize_graph
 from edge_runtime.quant.equalize import equalize
-from edge_runtime.quant.precision import Forms, Precision, has_weights
+from edge_runtime.quant.flash import flash_bytes
+from edge_runtime.quant.precision import Forms, Precision
 from edge_runtime.quant.ranges import Observer, Ranges
 from edge_runtime.quant.refine import Refined, refine
 from edge_runtime.quant.samples import Samples, noise, outputs_of, values_of
-
-FACTOR_BYTES = 5
-"""Of the multiplier of one output channel: 32 bits of mantissa, 8 of shift."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +72,11 @@ class Calibration:
         flat = (array.reshape(len(array), -1).argmax(1) for array in (exact, made))
         return float(np.mean(np.equal(*flat)))
 
+    def drop(self, quantized: Graph) -> float | None:
+        """The points of agreement that are lost."""
+        agreement = self.agreement(quantized)
+        return None if agreement is None else 100 * (1 - agreement)
+
 
 @dataclass(frozen=True, eq=False)
 class Built:
@@ -120,23 +123,6 @@ def _build(
     options = [(given.noise(each.graph), each) for each in (refined, plain)]
     least, kept = min(options, key=lambda option: option[0])
     return Built(graph, kept.graph, forms, ranges, kept, pairs, least)
-
-
-def flash_bytes(graph: Graph) -> int:
-    """What the constants of an integer graph take in flash: weights, biases, multipliers.
-
-    The code that reads them comes on top.
-    """
-    used = {name for node in graph.nodes for name in node.inputs}
-    stored = sum(t.bytes for t in graph.tensors.values() if t.data is not None and t.name in used)
-    channels = sum(
-        node.op.output_channels(graph.node_inputs(node)[1])
-        for node in graph.nodes
-        if isinstance(node.op, Linear)
-        and has_weights(graph, node)
-        and not graph.node_output(node).dtype.is_float
-    )
-    return stored + FACTOR_BYTES * channels
 
 
 def layer_bytes(graph: Graph, node: str, precision: Precision) -> int:

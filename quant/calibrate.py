@@ -55,12 +55,17 @@ def calibrate(
 
 
 def calibration_arrays(graph: Graph, data: Mapping[str, Array]) -> dict[str, Array]:
-    """`data` as float32, in the order of the inputs.
+    """`data` as float32, in the order of the inputs; indices keep the type that their input has.
 
-    DataError: names or shapes do not fit, an array is empty, or holds what is no finite number.
+    DataError: names or shapes do not fit, an array is empty, or holds what is no finite number, or
+    no whole one for an input of whole numbers.
     """
     arrays = {}
     for name, array in matched(graph, data).items():
+        kind = graph.tensors[name].dtype
+        if not kind.is_float:
+            arrays[name] = _whole(name, array, kind)
+            continue
         if array.dtype.kind not in "fiu":
             raise DataError(f"array {name} is {array.dtype}; allowed: real numbers")
         with np.errstate(over="ignore"):
@@ -74,6 +79,17 @@ def calibration_arrays(graph: Graph, data: Mapping[str, Array]) -> dict[str, Arr
                 hint="remove these samples, or mend how they were recorded",
             )
     return arrays
+
+
+def _whole(name: str, array: Array, kind: DType) -> Array:
+    """Indices or truth values as an input of this type takes them."""
+    converted = array.astype(kind.numpy)
+    if not np.array_equal(converted, array):
+        raise DataError(
+            f"array {name} is {array.dtype} and holds what is no {kind.value}",
+            hint=f"the model's input is {kind.value}: give it as such",
+        )
+    return converted
 
 
 def _named(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_runtime.errors import BudgetError
@@ -12,17 +12,18 @@ from edge_runtime.graph import Graph, Node, Op
 from edge_runtime.ops import DepthwiseConv2D
 from edge_runtime.quant.build import Built, Calibration, build, layer_bytes
 from edge_runtime.quant.convert import quantize_graph
+from edge_runtime.quant.flash import node_bytes
 from edge_runtime.quant.precision import Forms, Precision, has_weights, refused
 from edge_runtime.quant.refine import round_layer
 from edge_runtime.quant.samples import values_of
+from edge_runtime.quant.scaling import Origin, origins
 
 SPARED = 0.1
 """The share of all weights that `w4a8` may leave at 8 bits."""
 UNFAIR = 2.0
 """It does so with layers of this many times as much noise as the bytes they save would allow."""
 SENSITIVE = 0.05
-"""A node is sensitive if 16 bits for it alone take this share of the network's noise away."""
-
+"""A tensor is sensitive if 16 bits for it alone take this share of the network's noise away."""
 
 PROBED = 64
 """Held-out samples that single changes are judged by."""
@@ -45,8 +46,8 @@ class Recipe(enum.Enum):
 class LayerChoice:
     """The precision of one layer, and why.
 
-    `noise` is that of the network if this layer alone is at `w4`, or `a16`, over that of int8
-    throughout; None where that was not tried.
+    `noise` is that of the network if this layer alone is at `w4`, or what it makes or reads alone
+    is in 16 bits, over that of int8 throughout; None where that was not tried.
     """
 
     node: str
@@ -65,12 +66,23 @@ class Mixed:
     choices: tuple[LayerChoice, ...]
 
 
-def mix(given: Calibration, recipe: Recipe, *, flash: int | None, most_drop: float | None) -> Mixed:
+Drop = Callable[[Graph], float | None]
+"""The points that an integer graph loses; None where that means nothing."""
+
+
+def mix(
+    given: Calibration,
+    recipe: Recipe,
+    *,
+    flash: int | None,
+    most_drop: float | None,
+    drop: Drop | None = None,
+) -> Mixed:
     """The graph of a recipe.
 
-    `flash` is the budget of `auto` for `flash_bytes`, `most_drop` the points of agreement with
-    float that it may lose on held-out samples before it spends int16 activations. BudgetError: no
-    mix fits; it names the smallest.
+    `flash` is the budget of `auto` for `flash_bytes`, `most_drop` the points that it may lose
+    before it spends int16 activations. `drop` tells them; by default it is the agreement with float
+    on held-out samples that is lost. BudgetError: no mix fits; it names the smallest.
     """
     work = _Work(given)
     match recipe:
@@ -84,7 +96,7 @@ def mix(given: Calibration, recipe: Recipe, *, flash: int | None, most_drop: flo
             if flash is not None:
                 work.narrow_to(flash)
             if most_drop is not None:
-                work.widen_until(most_drop)
+                work.widen_until(most_drop, drop or given.drop, flash)
     return Mixed(work.built, work.choices())
 
 
@@ -100,6 +112,7 @@ class _Work:
         """Int8 as it is without refinement: what single changes are compared with."""
         self.plain_noise = given.noise(self.plain, PROBED)
         self._wanted: dict[str, Precision] = {}
+        self._saving: dict[str, int] = {}
         self._noise: dict[tuple[str, Precision], float] = {}
         self._reasons: dict[str, str] = {}
 
@@ -113,38 +126,27 @@ class _Work:
         if self._wanted:
             self.built = build(self.given, Forms.of(self.graph, self._wanted))
 
-    def _candidates(self, precision: Precision, nodes: Iterable[Node]) -> list[str]:
-        """The nodes that can have a precision, and the noise with each alone measured."""
+    def _able(self, precision: Precision, nodes: Iterable[Node]) -> list[str]:
+        """The nodes that can have a precision, and are integers."""
         able = [node.name for node in nodes if refused(self.graph, node, precision) is None]
-        able = [name for name in able if name in self.base.forms.precisions]
-        missing = [name for name in able if (name, precision) not in self._noise]
-        if precision is Precision.W4:
-            self._noise |= self._noise_of_int4(missing)
-        else:
-            self._noise |= {
-                (name, precision): self._noise_with(name, precision) for name in missing
-            }
-        return able
+        return [name for name in able if name in self.base.forms.precisions]
 
     def _converted(self, wanted: Mapping[str, Precision]) -> Graph:
         forms = Forms.of(self.graph, wanted)
         return quantize_graph(self.base.source, self.base.ranges, forms=forms)
 
-    def _noise_with(self, name: str, precision: Precision) -> float:
-        return self.given.noise(self._converted({name: precision}), PROBED)
-
-    def _noise_of_int4(self, names: list[str]) -> dict[tuple[str, Precision], float]:
-        if not names:
-            return {}
+    def _narrowed(self) -> list[str]:
+        """The layers that can have int4 weights; what each alone costs and saves is measured."""
+        able = self._able(Precision.W4, self._layers())
         samples = self.given.samples
         inputs = {n: stored(self.plain.tensors[n], array) for n, array in samples.both.items()}
-        values = values_of(self.plain, inputs)
-        found = {}
-        for name in names:
+        values = values_of(self.plain, inputs) if able else {}
+        for name in able:
             narrow = self._converted({name: Precision.W4})
+            self._saving[name] = node_bytes(self.plain, name) - node_bytes(narrow, name)
             narrow = round_layer(self.base.source, narrow, name, samples, values)
-            found[name, Precision.W4] = self.given.noise(narrow, PROBED)
-        return found
+            self._noise[name, Precision.W4] = self.given.noise(narrow, PROBED)
+        return able
 
     def _cost(self, name: str) -> float:
         """Noise that int4 weights add, for each byte they save."""
@@ -154,14 +156,11 @@ class _Work:
         return self._noise[name, Precision.W4] - self.plain_noise
 
     def _saved(self, name: str) -> int:
-        wide, narrow = (
-            layer_bytes(self.graph, name, each) for each in (Precision.W8, Precision.W4)
-        )
-        return wide - narrow
+        return self._saving[name]
 
     def narrow_all(self) -> None:
         """int4 for all layers but depthwise ones, and those of most noise a byte."""
-        able = self._candidates(Precision.W4, self._layers())
+        able = self._narrowed()
         for name in self._names(DepthwiseConv2D):
             self._reasons[name] = (
                 "kept at int8: few weights, and 4 bits cost most there for each byte"
@@ -186,7 +185,7 @@ class _Work:
         needed = self.base.flash_bytes - flash
         if needed <= 0:
             return
-        able = sorted(self._candidates(Precision.W4, self._layers()), key=self._cost)
+        able = sorted(self._narrowed(), key=self._cost)
         smallest = self.base.flash_bytes - sum(self._saved(name) for name in able)
         if smallest > flash:
             raise BudgetError(
@@ -211,31 +210,59 @@ class _Work:
         self._wanted |= dict.fromkeys(chosen, Precision.W4)
         self._rebuild()
 
-    def _sensitive(self) -> list[str]:
-        """Nodes whose int8 activations make most of the noise, the worst first."""
-        able = self._candidates(Precision.A16, self.graph.nodes)
-        able = [name for name in able if name not in self._wanted]
+    def _sensitive(self) -> list[tuple[str, ...]]:
+        """Nodes to widen together, the most worthwhile first.
+
+        They are those that make or read one tensor: its values pass in 16 bits only where both do.
+        """
+        able = set(self._able(Precision.A16, self.graph.nodes)) - self._wanted.keys()
         whole = self.plain_noise or 1.0
-        gains = {name: 1 - self._noise[name, Precision.A16] / whole for name in able}
-        worst = [name for name in able if gains[name] >= SENSITIVE]
-        for name in worst:
-            told = f"{gains[name]:.0%} of the noise goes"
-            self._reasons[name] = f"sensitive: with int16 for it alone, {told}"
-        return sorted(worst, key=lambda name: -gains[name])
+        gains: dict[tuple[str, ...], float] = {}
+        told: dict[tuple[str, ...], str] = {}
+        for tensor, names in self._around():
+            nodes = tuple(name for name in names if name in able)
+            if nodes in gains or len(nodes) < 2:
+                continue
+            noise = self.given.noise(self._converted(dict.fromkeys(nodes, Precision.A16)), PROBED)
+            gains[nodes] = 1 - noise / whole
+            for name in nodes:
+                key = name, Precision.A16
+                self._noise[key] = min(noise, self._noise.get(key, noise))
+            told[nodes] = f"with {tensor} in 16 bits, {gains[nodes]:.0%} of the noise goes"
+        worst = [nodes for nodes, gain in gains.items() if gain >= SENSITIVE]
+        worst.sort(key=lambda nodes: -gains[nodes])
+        for nodes in reversed(worst):
+            self._reasons |= dict.fromkeys(nodes, f"sensitive: {told[nodes]}")
+        return worst
+
+    def _around(self) -> list[tuple[str, Sequence[str]]]:
+        """Tensors inside the network, and the nodes that make and read what has their scale."""
+        found: dict[Origin, tuple[str, list[str]]] = {}
+        for name, origin in origins(self.graph, self.base.forms).items():
+            maker = self.graph.producer(name)
+            nodes = [*([maker] if maker else []), *self.graph.consumers(name)]
+            _, names = found.setdefault(origin, (name, []))
+            names += [node.name for node in nodes if node.name not in names]
+        return list(found.values())
 
     def widen(self) -> None:
-        """int16 activations for all sensitive nodes."""
-        self._wanted |= dict.fromkeys(self._sensitive(), Precision.A16)
+        """int16 for all sensitive tensors."""
+        for nodes in self._sensitive():
+            self._wanted |= dict.fromkeys(nodes, Precision.A16)
         self._rebuild()
 
-    def widen_until(self, most_drop: float) -> None:
-        """int16 activations for the most sensitive node, and the next, until the drop will do."""
-        for name in [*self._sensitive(), None]:
-            agreement = self.given.agreement(self.built.graph)
-            if name is None or agreement is None or 100 * (1 - agreement) <= most_drop:
-                return
-            self._wanted[name] = Precision.A16
+    def widen_until(self, most_drop: float, drop: Drop, flash: int | None) -> None:
+        """int16 for the most sensitive tensor, and the next, until the drop will do.
+
+        What no longer fits `flash`, as biases of int16 layers are longer, is not done.
+        """
+        waiting = self._sensitive()
+        while (lost := drop(self.built.graph)) is not None and lost > most_drop and waiting:
+            before, built = dict(self._wanted), self.built
+            self._wanted |= dict.fromkeys(waiting.pop(0), Precision.A16)
             self._rebuild()
+            if flash is not None and self.built.flash_bytes > flash:
+                self._wanted, self.built = before, built
 
     def choices(self) -> tuple[LayerChoice, ...]:
         """What was chosen for each layer with weights, and each other node that is not int8."""

@@ -13,7 +13,7 @@ from edge_runtime.quant.calibrate import PERCENT, calibration_arrays
 from edge_runtime.quant.convert import INTERFACES, check_float, with_float_interface
 from edge_runtime.quant.mix import Recipe, mix
 from edge_runtime.quant.ranges import Observer
-from edge_runtime.quant.report import Report, measure, score
+from edge_runtime.quant.report import Report, Score, answers, measure
 
 UNCHANGED = "the model is int8 already and is left as it is; the calibration data are not used"
 
@@ -52,7 +52,8 @@ def quantize(
     typical ones; every fourth serves to judge what is tried. For `observer` and `percent` see
     `calibrate`, for `interface` `quantize_graph`, for `flash` and `most_drop`, which only
     `Recipe.AUTO` takes into account, `mix`. What is made is scored on `evaluation`, which nothing
-    is chosen by. A graph that is int8 already comes back unchanged, with a note in the report.
+    is chosen by but how many tensors `Recipe.AUTO` widens to keep to `most_drop`. A graph that is
+    int8 already comes back unchanged, with a note in the report.
 
     DataError: the arrays do not fit. ModelError: the graph is neither float32 nor int8 throughout,
     or keeps state. BudgetError: no mix of precisions fits `flash`.
@@ -64,13 +65,31 @@ def quantize(
     check_float(graph)
     arrays = calibration_arrays(graph, calibration)
     given = Calibration.of(graph, arrays, observer, percent)
-    mixed = mix(given, recipe, flash=flash, most_drop=most_drop)
+    judge = None if evaluation is None else _Judge(graph, evaluation)
+    drop = None if judge is None else judge.drop
+    mixed = mix(given, recipe, flash=flash, most_drop=most_drop, drop=drop)
     made = mixed.built.graph
     report = measure(given, mixed, recipe)
-    if evaluation is not None:
-        scored = score(graph, made, evaluation.arrays, evaluation.labels)
-        report = replace(report, score=scored)
+    if judge is not None:
+        report = replace(report, score=judge.score(made))
     return Quantized(made if interface is DType.INT8 else with_float_interface(made), report)
+
+
+class _Judge:
+    """Scores integer graphs on labelled samples, which the float graph answers once."""
+
+    def __init__(self, graph: Graph, evaluation: Labelled) -> None:
+        self._samples = evaluation
+        self._exact = answers(graph, evaluation.arrays, evaluation.labels)
+
+    def score(self, quantized: Graph) -> Score:
+        """The score of both graphs."""
+        arrays, labels = self._samples.arrays, self._samples.labels
+        return Score.of(self._exact, answers(quantized, arrays, labels), labels)
+
+    def drop(self, quantized: Graph) -> float:
+        """The points lost."""
+        return self.score(quantized).drop
 
 
 def is_quantized(graph: Graph) -> bool:

@@ -117,7 +117,7 @@ class _Walk:
         """Run `node`, and forget what nothing reads any more."""
         made = evaluate_node(self.current(), node, self.values)
         self.values.update(zip(node.outputs, made, strict=True))
-        for name in node.inputs:
+        for name in set(node.inputs):
             self._readers[name] -= 1
             if self._readers[name] == 0:
                 self.values.pop(name, None)

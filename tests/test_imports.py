@@ -16,8 +16,9 @@ CORE = {
     "kernels", "memory", "nibbles", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
-    "__main__", "accuracy", "api", "bench", "cli", "diff", "emulation", "jobs", "measure",
-    "measurement", "onnx_coverage", "onnx_coverage_page", "progress", "quickstart", "report",
+    "__main__", "accuracy", "api", "bench", "bench_flash", "bench_grid", "boards_doc", "cli",
+    "diff", "emulation", "jobs", "measure", "measurement", "onnx_coverage", "onnx_coverage_page",
+    "power", "profile_record", "profile_tables", "profiling", "progress", "quickstart", "report",
     "results", "summary", "tables",
 }  # fmt: skip
 

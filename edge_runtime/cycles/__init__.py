@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from edge_runtime.cycles.count import Block, instructions
 from edge_runtime.cycles.instruction import Instruction, Kind, decode
 from edge_runtime.cycles.m0plus import M0PLUS
 from edge_runtime.cycles.m4 import M4
 from edge_runtime.cycles.m7 import M7
 from edge_runtime.cycles.m33 import M33
-from edge_runtime.cycles.trace import Block, Line, Tracer, instructions
+from edge_runtime.cycles.trace import Line, Tracer
 from edge_runtime.errors import BoardError
 
 
@@ -35,6 +36,11 @@ class CycleModel(Protocol):
 
 
 _MODELS: dict[str, CycleModel] = {model.core: model for model in (M0PLUS, M4, M33, M7)}
+
+
+def has_cycle_model(core: str) -> bool:
+    """Whether cycles of this core can be estimated."""
+    return core in _MODELS
 
 
 def cycle_model(core: str) -> CycleModel:
@@ -59,5 +65,6 @@ __all__ = [
     "Tracer",
     "cycle_model",
     "decode",
+    "has_cycle_model",
     "instructions",
 ]

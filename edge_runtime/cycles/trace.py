@@ -12,22 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from edge_runtime.cycles.count import Block, sizes
 from edge_runtime.cycles.instruction import CONTROL, Instruction, decode
-
-_WIDE = (0b11101, 0b11110, 0b11111)  # the first five bits of instructions of four bytes
-
-
-@dataclass(frozen=True)
-class Block:
-    """A piece of code that was entered at `address` and left after `size` bytes.
-
-    `taken` of its `executions` did not go on to the code that follows it in memory.
-    """
-
-    address: int
-    size: int
-    executions: int
-    taken: int
 
 
 @dataclass(frozen=True)
@@ -40,11 +26,6 @@ class Line:
     instructions: tuple[Instruction, ...]
     executions: int
     taken: int
-
-
-def instructions(lines: Iterable[Line]) -> int:
-    """Instructions executed."""
-    return sum(len(line.instructions) * line.executions for line in lines)
 
 
 class Tracer:
@@ -78,19 +59,10 @@ class Tracer:
     def _decode(self, block: Block) -> tuple[Instruction, ...]:
         key = block.address, block.size
         if key not in self._decoded:
-            self._decoded[key] = decode(_whole(self._read(*key)), block.address)
+            code = self._read(*key)
+            whole = sum(sizes(code, "arm"))
+            self._decoded[key] = decode(code[:whole], block.address)
         return self._decoded[key]
-
-
-def _whole(code: bytes) -> bytes:
-    """Code without a last half of an instruction, which QEMU counts in at the end of a page."""
-    at = 0
-    while at < len(code):
-        wide = code[at + 1] >> 3 in _WIDE
-        if wide and at + 2 == len(code):
-            return code[:at]
-        at += 4 if wide else 2
-    return code
 
 
 def _split(ordered: Sequence[Instruction], executions: Counter[int]) -> Iterable[list[Instruction]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from edge_runtime.boards import Board, load_board
+from edge_runtime.boards import Board, Region, load_board
 from edge_runtime.cache import cached, digest
 from edge_runtime.device.toolchain import CompilerError, Toolchain, find_toolchain
 from edge_runtime.errors import BoardError, BudgetError, DataError, EdgeRuntimeError
@@ -26,6 +26,9 @@ from edge_runtime.errors import BoardError, BudgetError, DataError, EdgeRuntimeE
 _OVERFLOW = re.compile(r"region ['`](\w+)'[:]? overflowed by (\d+) bytes")
 _INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _ERASED_FLASH = b"\xff"
+
+FIRMWARE, PROFILE = "firmware", "profile"
+"""What images are called in the folder build/, without the ends of their names."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,18 @@ class Build:
     flags: tuple[str, ...]
 
 
-def build(directory: Path, *, compiler: str = "zig", optimize: str = "speed") -> Build:
+def build(
+    directory: Path,
+    *,
+    compiler: str = "zig",
+    optimize: str | None = None,
+    profile: bool = False,
+) -> Build:
     """Compile and link the exported folder `directory` into its build/firmware.elf and .bin.
+
+    It optimizes for what the folder was exported for, unless `optimize` names "speed" or "size".
+    With `profile` it is build/profile.elf and so on, the image that tells cycles and checksums of
+    layers: the same objects of kernels, another model.c and runtime.
 
     ToolchainError: the compiler is missing or refuses the code. BudgetError: the board's flash or
     RAM does not hold the firmware. BoardError: the folder is for the host. DataError: it is no
@@ -59,19 +72,20 @@ def build(directory: Path, *, compiler: str = "zig", optimize: str = "speed") ->
             "the host runs no firmware", hint="use edge_runtime.device.host.build_host"
         )
     toolchain = find_toolchain(compiler)
-    flags = toolchain.compile_flags(board, optimize)
-    objects = compile_folder(directory, toolchain, flags)
+    flags = toolchain.compile_flags(board, optimize or _exported_for(directory))
+    objects = compile_folder(directory, toolchain, flags, profile)
     folder = directory / "build"
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as temporary:
-        elf = Path(temporary) / "firmware.elf"
+        elf = Path(temporary) / f"{PROFILE if profile else FIRMWARE}.elf"
         _link(elf, objects, directory / "board" / "linker.ld", toolchain, board)
         result = _measure(elf, board, toolchain.version, flags)
         image = elf.with_suffix(".bin")
         image.write_bytes(_flash_content(elf, board))
-        if board.uf2_family is not None:
+        family = board.flashing.uf2_family
+        if family is not None:
             uf2 = elf.with_suffix(".uf2")
-            uf2.write_bytes(uf2_file(image.read_bytes(), board.flash.start, board.uf2_family))
+            uf2.write_bytes(uf2_file(image.read_bytes(), board.flash.start, family))
         for file in Path(temporary).iterdir():
             file.replace(folder / file.name)
     return result
@@ -89,7 +103,15 @@ def read_board(directory: Path) -> Board:
     return load_board(str(name))
 
 
-def compile_folder(directory: Path, toolchain: Toolchain, flags: tuple[str, ...]) -> list[Path]:
+def _exported_for(directory: Path) -> str:
+    """What the code of `directory`, which has a manifest, is to be optimized for."""
+    manifest = json.loads((directory / "firmware.json").read_text(encoding="utf-8"))
+    return str(manifest.get("optimize", "speed"))
+
+
+def compile_folder(
+    directory: Path, toolchain: Toolchain, flags: tuple[str, ...], profile: bool = False
+) -> list[Path]:
     """Compile all C files of model/ and board/; the objects, in the order of their paths."""
     folders = [directory / "model", directory / "board"]
     sources = [source for folder in folders for source in sorted(folder.glob("*.c"))]
@@ -100,6 +122,8 @@ def compile_folder(directory: Path, toolchain: Toolchain, flags: tuple[str, ...]
 
     def one(source: Path) -> Path:
         own = toolchain.runtime_flags() if source.parent.name == "board" else ()
+        if profile and (source.parent.name == "board" or source.name == "model.c"):
+            own = (*own, "-DMODEL_PROFILE")
         content = _with_headers(source.read_bytes(), headers)
         key = digest(toolchain.version, source.name, *content, *flags, *own)
         arguments = [*flags, *own, *includes, "-c", str(source), "-o"]
@@ -128,6 +152,13 @@ def _with_headers(code: bytes, headers: Mapping[str, bytes]) -> list[bytes]:
     return [code, *(part for name in sorted(found) for part in (name.encode(), found[name]))]
 
 
+def build_id(elf: Path) -> bytes:
+    """The first eight bytes of the linker's hash of an image, by which firmware names itself."""
+    with elf.open("rb") as file:
+        note = ELFFile(file).get_section_by_name(".note.gnu.build-id")
+        return bytes(note.data()[16:24]) if note is not None else b""
+
+
 def _link(
     elf: Path, objects: Sequence[Path], script: Path, toolchain: Toolchain, board: Board
 ) -> None:
@@ -146,13 +177,16 @@ def _explain(failure: CompilerError, board: Board) -> EdgeRuntimeError:
     if not excess:
         return failure
     sizes = {"FLASH": board.flash.size, "RAM": board.ram.size}
+    sizes |= {f"RAM{i}": space.size for i, space in enumerate(board.ram_spaces) if i}
     lacks = [f"{count:,} bytes of {name}" for name, count in excess.items()]
     has = ", ".join(f"{sizes[name]:,} of {name}" for name in excess)
     ways = {
         "FLASH": "optimize for size, quantize to fewer bits, or take a smaller model",
         "RAM": "take smaller inputs or layers where the report shows the peak",
     }
-    hint = "; ".join([*(ways[name] for name in excess), "or choose a larger board"])
+    hint = "; ".join(
+        [*(ways[name.rstrip("0123456789")] for name in excess), "or choose a larger board"]
+    )
     return BudgetError(f"{board.name} lacks {' and '.join(lacks)} (it has {has})", hint=hint)
 
 
@@ -160,16 +194,26 @@ def _measure(elf: Path, board: Board, compiler: str, flags: tuple[str, ...]) -> 
     with elf.open("rb") as file:
         sections = list(ELFFile(file).iter_sections())
     sizes = {section.name: int(section["sh_size"]) for section in sections}
-    ends = [int(section["sh_addr"]) + int(section["sh_size"]) for section in sections]
+    spans = [(int(section["sh_addr"]), int(section["sh_size"])) for section in sections]
     return Build(
         elf=elf.parent.parent / elf.name,
-        flash_bytes=sizes.get(".model_code", 0),
-        ram_bytes=sizes.get(".model_ram", 0),
+        flash_bytes=_total(sizes, ".model_code", ".model_constants"),
+        ram_bytes=_total(sizes, ".model_ram", ".model_arena"),
         image_flash_bytes=len(_flash_content(elf, board)),
-        image_ram_bytes=max(end for end in ends if end <= board.ram.end) - board.ram.start,
+        image_ram_bytes=sum(_used(space, spans) for space in board.ram_spaces),
         compiler=compiler,
         flags=flags,
     )
+
+
+def _total(sizes: Mapping[str, int], *prefixes: str) -> int:
+    return sum(size for name, size in sizes.items() if name.startswith(prefixes))
+
+
+def _used(space: Region, spans: Sequence[tuple[int, int]]) -> int:
+    """Bytes from the start of a RAM to the end of what is linked into it."""
+    ends = [at + size for at, size in spans if space.start <= at and at + size <= space.end]
+    return max(ends, default=space.start) - space.start
 
 
 def _flash_content(elf: Path, board: Board) -> bytes:

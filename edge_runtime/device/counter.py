@@ -2,7 +2,8 @@
 
 Buckets: what is outside of the model, the model's own `model_invoke`, and its layers. Control
 enters a layer's bucket at the layer's first instruction and leaves it when `model_invoke` goes on,
-or code that is not the model's; whatever a layer calls is counted with the layer.
+or code that is not the model's; whatever a layer calls is counted with the layer, and so is the
+interrupt that counts cycles, as a board's counter would have it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from edge_runtime.errors import EmulationError
 OUTSIDE = 0
 OVERHEAD = 1
 FIRST_LAYER = 2
+
+_KEEP = -1  # the bucket stays what it is
+_INTERRUPTS = ("SysTick_Handler", "port_tick")
 
 _CAPACITY = 1 << 16  # blocks; a model of a hundred layers takes a few thousand
 
@@ -128,6 +132,9 @@ class Counter:
         inside = self._image.model_code
         enter(start, inside.start - start, OUTSIDE)
         enter(inside.stop, self._image.code.stop - inside.stop, OUTSIDE)
+        for function in self._image.functions:
+            if function.name in _INTERRUPTS:
+                enter(function.address, function.size, _KEEP)
         for function in self._image.between:
             enter(function.address, function.size, OVERHEAD)
         for index, layer in enumerate(self._image.layers):

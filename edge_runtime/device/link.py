@@ -5,10 +5,13 @@ time, or comes damaged, is sent again with the same sequence number; the firmwar
 model twice for one number. docs/link.md describes the protocol.
 
     LinkError
-    ├── NoAnswer      nothing came back: not powered, not flashed, hung, or the wrong port
+    ├── NoAnswer      nothing came back: not powered, not flashed, or the wrong port
+    │   └── Hang      nothing came back from firmware that had answered before
     ├── WrongAnswer   something came back that the protocol does not allow
     ├── Refused       the firmware answered that it cannot do it
-    └── Fault         the processor took a fault, and the firmware sent its registers
+    ├── Restarted     the firmware has started anew since it was identified
+    ├── Fault         the processor took a fault, and the firmware sent its registers
+    └── Unplugged     the port is gone
 """
 
 from __future__ import annotations
@@ -22,10 +25,13 @@ from typing import Protocol
 from edge_runtime.device.frames import MAX_BODY, Frame, Reader, encode
 from edge_runtime.errors import LinkError
 
-PROTOCOL = 1
+PROTOCOL = 2
 _ANSWER = 0x80
-_FAULT = 0xFF  # sent unasked, once
-_FIXED = struct.Struct("<HIBBBH")
+_STARTED, _FAULT = 0xFE, 0xFF  # sent unasked
+_FIXED = struct.Struct("<HIBBBHB8s")
+_PROFILES, _LAYERWISE = 1, 2
+_NOT_IDENTIFIED = 7
+_GATHER_MORE = 0x80
 _CHUNK = 240  # bytes of data a frame, with room for its head, below MAX_BODY
 assert _CHUNK + 7 <= MAX_BODY
 
@@ -42,6 +48,26 @@ class Request(IntEnum):
     POISON = 7
     RUN_LAYER = 8
     PEEK = 9
+    MAP = 0x10
+    COUNTER = 0x11
+    FIGURES = 0x12
+
+
+class Gather(IntEnum):
+    """What a run of a profiling build gathers."""
+
+    NOTHING = 0
+    TOTAL = 1
+    LAYERS = 2
+    CHECKSUMS = 3
+
+
+class CounterKind(IntEnum):
+    """What counts cycles: nothing, the core's own counter, or a timer at the core's clock."""
+
+    NONE = 0
+    CORE = 1
+    TIMER = 2
 
 
 # Bits of CFSR: Armv7-M Architecture Reference Manual, B3.2.15.
@@ -64,11 +90,16 @@ _REASONS = {
     2: "an argument is wrong",
     3: "it is too long",
     5: "the stack outgrew its room, so the model's memory is not to be trusted",
+    6: "nothing counts cycles there",
 }
 
 
 class NoAnswer(LinkError):  # noqa: N818 - it is an error by its base
     """Nothing came back in time."""
+
+
+class Hang(NoAnswer):
+    """Firmware that had answered does not answer any more."""
 
 
 class WrongAnswer(LinkError):  # noqa: N818
@@ -79,12 +110,31 @@ class Refused(LinkError):  # noqa: N818
     """The firmware answered with a status other than success."""
 
 
+class Restarted(LinkError):  # noqa: N818
+    """The firmware has started anew: what was written to it, and the model's state, are lost."""
+
+    def __init__(self, during: Request) -> None:
+        super().__init__(
+            f"the board was reset before {during.name}: its inputs and the model's state are lost",
+            hint="run the command again; if it happens again, look at the power supply, the reset"
+            " button's line, and whether a watchdog is on",
+        )
+
+
+class Unplugged(LinkError):  # noqa: N818
+    """The port is gone: the cable, the board, or the emulator's process."""
+
+
 class Fault(LinkError):  # noqa: N818
     """The processor took a fault. `registers` are those it stacked and its fault status."""
 
     def __init__(self, registers: Registers) -> None:
         self.registers = registers
-        super().__init__(f"the firmware took a fault at 0x{registers.pc:08x}: {registers.reason}")
+        super().__init__(
+            f"the firmware took a fault at 0x{registers.pc:08x}: {registers.reason}",
+            hint="it stands still until it is reset; `edge-runtime diff` finds the layer that goes"
+            " wrong, a debugger shows how it came there",
+        )
 
 
 class Transport(Protocol):
@@ -105,6 +155,8 @@ class Identity:
     """What firmware says of itself. `inputs` and `outputs` are sizes in bytes.
 
     `clock_ok` is False where the clock could not be set up; `clock_hz` is then the slower one.
+    `profiles` and `layerwise` say which requests it knows besides. `build_id` is the beginning of
+    the linker's hash of the image.
     """
 
     protocol: int
@@ -113,9 +165,23 @@ class Identity:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     layers: int
+    profiles: bool
+    layerwise: bool
+    build_id: bytes
     stack_size: int
     board: str
     model: str
+
+
+@dataclass(frozen=True)
+class MemoryMap:
+    """Parts of the device's memory, each by its first address and the one behind its last."""
+
+    model: tuple[int, int]
+    """Code and constants of the model."""
+    data: tuple[int, int]
+    model_ram: tuple[int, int]
+    stack: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -170,18 +236,20 @@ class Link:
         self._transport = transport
         self._patience = patience or Patience()
         self._sequence = 0
+        self._identity: Identity | None = None
 
     def identify(self) -> Identity:
-        """Ask what is at the other end.
+        """Ask what is at the other end; every other request does so first, once.
 
         Raises:
             LinkError: no answer, or one of another protocol.
         """
-        body = self._ask(Request.IDENTIFY)
+        body = self._exchange(Request.IDENTIFY)
         try:
-            return _identity(body)
+            self._identity = _identity(body)
         except (struct.error, ValueError) as error:
             raise WrongAnswer(f"the firmware's description of itself is broken: {error}") from error
+        return self._identity
 
     def write_input(self, index: int, data: bytes) -> None:
         """Fill an input of the model."""
@@ -189,9 +257,39 @@ class Link:
             head = struct.pack("<BI", index, start)
             self._ask(Request.WRITE, head + data[start : start + _CHUNK])
 
-    def run(self) -> None:
-        """Run the model once."""
-        self._ask(Request.RUN)
+    def run(self, gather: Gather = Gather.NOTHING, *, more: bool = False) -> None:
+        """Run the model once. A profiling build gathers figures, or `more` of them.
+
+        Refused: it is no profiling build, or nothing counts cycles there.
+        """
+        what = gather | _GATHER_MORE if more else gather
+        self._ask(Request.RUN, bytes([what]) if gather else b"")
+
+    def figures(self, layers: int) -> tuple[int, ...]:
+        """What the last run gathered of each layer, and behind them the inference's cycles."""
+        found: list[int] = []
+        while len(found) <= layers:
+            count = min(_CHUNK // 8, layers + 1 - len(found))
+            body = self._ask(Request.FIGURES, struct.pack("<HH", len(found), count))
+            if len(body) != 8 * count:
+                raise WrongAnswer(f"{len(body)} bytes of figures came, not {8 * count}")
+            found += struct.unpack(f"<{count}Q", body)
+        return tuple(found)
+
+    def counter(self, *, start: bool = False) -> tuple[CounterKind, int]:
+        """What counts cycles, and how many there were since the start. Refused: as `run`."""
+        body = self._ask(Request.COUNTER, bytes([start]))
+        if len(body) != 9 or body[0] not in list(CounterKind):
+            raise WrongAnswer(f"a broken count of cycles came: {body.hex()}")
+        return CounterKind(body[0]), int.from_bytes(body[1:], "little")
+
+    def memory_map(self) -> MemoryMap:
+        """Where things lie in the memory of the device."""
+        body = self._ask(Request.MAP)
+        if len(body) != 32:
+            raise WrongAnswer(f"a memory map of {len(body)} bytes came, not of 32")
+        words = struct.unpack("<8I", body)
+        return MemoryMap(*zip(words[::2], words[1::2], strict=True))
 
     def read_output(self, index: int, size: int) -> bytes:
         """All `size` bytes of an output of the model."""
@@ -235,6 +333,11 @@ class Link:
         self._transport.close()
 
     def _ask(self, kind: Request, body: bytes = b"") -> bytes:
+        if self._identity is None:
+            self.identify()
+        return self._exchange(kind, body)
+
+    def _exchange(self, kind: Request, body: bytes = b"") -> bytes:
         self._sequence = (self._sequence + 1) % 256
         request = encode(Frame(kind, self._sequence, body))
         reader = Reader()
@@ -243,13 +346,13 @@ class Link:
             self._transport.write(b"\0" + request if attempt else request)
             running = kind in {Request.RUN, Request.RUN_LAYER} and attempt == 0
             wait = self._patience.run if running else self._patience.answer
-            answer = self._wait(reader, wait)
+            answer = self._wait(kind, reader, wait)
             if answer is not None:
                 return _result(kind, answer)
             reader.give_up()
         raise self._silence(kind, reader)
 
-    def _wait(self, reader: Reader, seconds: float) -> Frame | None:
+    def _wait(self, kind: Request, reader: Reader, seconds: float) -> Frame | None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             data = self._transport.read(left)
@@ -258,6 +361,9 @@ class Link:
             for frame in reader.feed(data):
                 if frame.kind == _FAULT:
                     raise _fault(frame.body)
+                if frame.kind == _STARTED and kind is not Request.IDENTIFY:
+                    self._identity = None
+                    raise Restarted(kind)
                 if frame.sequence == self._sequence:  # others are late answers to an earlier try
                     return frame
         return None
@@ -268,6 +374,12 @@ class Link:
             return WrongAnswer(
                 f"{reader.dropped} bytes came in answer to {tries}, but no valid frame",
                 hint="check the baud rate, and that the firmware is this package's",
+            )
+        if self._identity is not None:
+            return Hang(
+                f"no answer to {tries}, by firmware that had answered before",
+                hint="it hangs, or the board lost its power: reset the board and try again; a"
+                " debugger, or `edge-runtime emulate`, shows where it hangs",
             )
         return NoAnswer(
             f"no answer to {tries}",
@@ -286,6 +398,8 @@ def _result(kind: Request, answer: Frame) -> bytes:
     if answer.kind != kind | _ANSWER or not answer.body:
         raise WrongAnswer(f"{kind.name} was answered by a frame of kind 0x{answer.kind:02x}")
     status = answer.body[0]
+    if status == _NOT_IDENTIFIED:
+        raise Restarted(kind)
     if status:
         raise Refused(f"the firmware refused {kind.name}: {_REASONS.get(status, status)}")
     return answer.body[1:]
@@ -298,7 +412,9 @@ def _identity(body: bytes) -> Identity:
             f"the firmware speaks version {protocol} of the link, this tool version {PROTOCOL}",
             hint="export, build and flash it again",
         )
-    protocol, clock_hz, clock_ok, inputs, outputs, layers = _FIXED.unpack_from(body)
+    protocol, clock_hz, clock_ok, inputs, outputs, layers, flags, build_id = _FIXED.unpack_from(
+        body
+    )
     *sizes, stack_size = struct.unpack_from(f"<{inputs + outputs + 1}I", body, _FIXED.size)
     names = body[_FIXED.size + 4 * (inputs + outputs + 1) :].split(b"\0")
     board, model, rest = names
@@ -311,6 +427,9 @@ def _identity(body: bytes) -> Identity:
         tuple(sizes[:inputs]),
         tuple(sizes[inputs:]),
         layers,
+        bool(flags & _PROFILES),
+        bool(flags & _LAYERWISE),
+        build_id,
         stack_size,
         board.decode(),
         model.decode(),

@@ -7,9 +7,8 @@ answer with what was last written to them. Any other access stops the emulation 
 from __future__ import annotations
 
 import ctypes
-import struct
 
-from unicorn import arm_const, unicorn_const
+from unicorn import unicorn_const
 from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
 from edge_runtime import boards
@@ -17,30 +16,16 @@ from edge_runtime.boards import Board, Region
 from edge_runtime.device.counter import Counter
 from edge_runtime.device.native_library import library
 from edge_runtime.device.peripherals import LAYOUTS, Port, register_memory
-from edge_runtime.device.symbols import Image
+from edge_runtime.device.processor import PROCESSORS, UNKNOWN, skip_vendor_register
+from edge_runtime.device.symbols import Image, Segment
 from edge_runtime.errors import BoardError, EmulationError
 
-_CPUS = {
-    "cortex-m0plus": arm_const.UC_CPU_ARM_CORTEX_M0,
-    "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
-    "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
-    "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
-}
 _PERMISSIONS = {
     "flash": unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC,
     "ram": unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE,
 }
 _FETCHES = (unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT)
 _WRITES = (unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT)
-_UNKNOWN = "ran an instruction that the core does not have"
-_EXCEPTIONS = {  # by Unicorn's own numbers
-    1: _UNKNOWN,
-    2: "made a supervisor call",
-    3: "jumped to where no code can be",
-    4: "made an access that is not aligned, which the core cannot",
-    7: "ran a breakpoint instruction",
-    8: "returned from an exception that never was",
-}
 _SLICE = 64 << 20  # bytes of code between looks at the keyboard, some 50 ms
 _NOWHERE = 0xFFFFFFFF  # never reached
 _UNSET = b"\xa5"  # RAM at power-up holds anything
@@ -66,8 +51,9 @@ class Machine:
     """
 
     def __init__(self, image: Image, board: Board, counter: Counter, max_instructions: int) -> None:
-        if board.core not in _CPUS or board.uart is None:
-            raise BoardError(f"board {board.name} ({board.core}) cannot be emulated")
+        if board.core not in PROCESSORS or board.uart is None:
+            raise BoardError(f"board {board.name} ({board.core}) cannot be emulated by Unicorn")
+        self._processor = PROCESSORS[board.core]
         self._image = image
         self._board = board
         self._counter = counter
@@ -76,13 +62,12 @@ class Machine:
         self._native = ctypes.CDLL(str(library("unicorn")))
         self._stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p)
         self._kept: list[ctypes.Array[ctypes.c_uint32]] = []
-        self._uc = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
-        self._uc.ctl_set_cpu_model(_CPUS[board.core])
+        self._uc = self._processor.emulator()
         self._map()
         self._port = self._map_port(board.uart)
         self._load()
         self._watch()
-        self._power_up()
+        self._processor.power_up(self._uc, image)
 
     def feed(self, data: bytes) -> None:
         """Send bytes to the serial port."""
@@ -106,19 +91,21 @@ class Machine:
         return self._port.drain()
 
     def _resume(self) -> None:
-        pc = self._uc.reg_read(arm_const.UC_ARM_REG_PC)
         try:
-            self._uc.emu_start(pc | 1, _NOWHERE)
+            self._uc.emu_start(self._pc() | self._processor.thumb, _NOWHERE)
         except UcError as error:
             unknown = error.errno == unicorn_const.UC_ERR_INSN_INVALID
-            self._fault = self._fault or f"{self._here()} {_UNKNOWN if unknown else error}"
+            self._fault = self._fault or f"{self._here()} {UNKNOWN if unknown else error}"
         if self._fault:
             raise EmulationError(
                 f"{self._fault} ({self._counter.activity} was running)", hint=self._memories()
             )
 
+    def _pc(self) -> int:
+        return int(self._uc.reg_read(self._processor.pc))
+
     def _here(self) -> str:
-        return self._image.where(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
+        return self._image.where(self._pc())
 
     def _hang(self) -> EmulationError:
         return EmulationError(
@@ -166,21 +153,25 @@ class Machine:
         for region in self._board.regions:
             filler = _ERASED if region.kind == "flash" else _UNSET
             self._uc.mem_write(region.start, filler * region.size)
-        flash = [region for region in self._board.regions if region.kind == "flash"]
         for segment in self._image.segments:
-            end = segment.address + len(segment.data)
-            if not any(r.start <= segment.address and end <= r.end for r in flash):
-                raise EmulationError(
-                    f"{self._image.path} has {len(segment.data)} bytes at "
-                    f"0x{segment.address:08x}, where {self._board.name} has no flash",
-                    hint=self._memories(),
-                )
-            self._uc.mem_write(segment.address, segment.data)
+            self._program(segment)
 
-    def _power_up(self) -> None:
-        stack, reset = struct.unpack("<II", self._image.read(self._image.vectors, 8))
-        self._uc.reg_write(arm_const.UC_ARM_REG_SP, stack)
-        self._uc.reg_write(arm_const.UC_ARM_REG_PC, reset & ~1)
+    def _program(self, segment: Segment) -> None:
+        """Write to the flash, and so to what mirrors it."""
+        end = segment.address + len(segment.data)
+        flash = [region for region in self._board.regions if region.kind == "flash"]
+        for home in flash:
+            if home.start <= segment.address and end <= home.end:
+                break
+        else:
+            raise EmulationError(
+                f"{self._image.path} has {len(segment.data)} bytes at "
+                f"0x{segment.address:08x}, where {self._board.name} has no flash",
+                hint=self._memories(),
+            )
+        for region in flash:
+            if home.name in {region.name, region.mirrors}:
+                self._uc.mem_write(segment.address - home.start + region.start, segment.data)
 
     def _watch(self) -> None:
         self._uc.hook_add(unicorn_const.UC_HOOK_MEM_INVALID, self._on_access)
@@ -210,8 +201,11 @@ class Machine:
         self._fault = f"{where} {did} 0x{address:08x}, {self._what(address)}"
         return False
 
-    def _on_exception(self, _uc: Uc, number: int, _data: object) -> None:
-        self._fault = f"{self._here()} {_EXCEPTIONS.get(number, f'took exception {number}')}"
+    def _on_exception(self, uc: Uc, number: int, _data: object) -> None:
+        cause = self._processor.traps.get(number, f"took exception {number}")
+        if self._board.architecture == "riscv" and cause is UNKNOWN and skip_vendor_register(uc):
+            return
+        self._fault = f"{self._here()} {cause}"
         self._uc.emu_stop()
 
     def _what(self, address: int) -> str:

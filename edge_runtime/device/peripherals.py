@@ -20,7 +20,7 @@ class Layout:
     """Offsets of a serial port's registers, and bits of its status.
 
     `ready` is set while there is a byte to receive, `empty` while there is none. The transmitter
-    is always free, which is what `idle` says.
+    is always free, which is what `idle` says; or the register `free`, which then is always 1.
     """
 
     status: int
@@ -29,6 +29,7 @@ class Layout:
     ready: int = 0
     empty: int = 0
     idle: int = 0
+    free: int | None = None
 
 
 _STM32_V2 = Layout(0x1C, 0x24, 0x28, ready=1 << 5, idle=1 << 7 | 1 << 6)  # RXNE, TXE, TC
@@ -38,6 +39,9 @@ LAYOUTS = {
     "lpuart": _STM32_V2,
     "pl011": Layout(0x18, 0x00, 0x00, empty=1 << 4, idle=1 << 7),  # RXFE, TXFE
     "cmsdk": Layout(0x04, 0x00, 0x00, ready=1 << 1),  # RX full
+    "nrf-uart": Layout(0x108, 0x518, 0x51C, ready=1, free=0x11C),  # RXDRDY, TXDRDY
+    "esp32c3": Layout(0x1C, 0x00, 0x00, ready=1),  # a count of 1
+    "ns16550": Layout(0x05, 0x00, 0x00, ready=1, idle=1 << 5 | 1 << 6),  # DR, THRE, TEMT
 }
 
 
@@ -45,7 +49,7 @@ class PortMemory(ctypes.Structure):
     """The same layout as er_port in native/unicorn.c."""
 
     _fields_ = (
-        *((name, ctypes.c_uint32) for name in ("base", "status", "receive", "transmit")),
+        *((name, ctypes.c_uint32) for name in ("base", "status", "free", "receive", "transmit")),
         *((name, ctypes.c_uint32) for name in ("ready", "empty", "idle", "patience")),
         *((name, ctypes.c_uint32) for name in ("polls", "waiting", "received", "to_receive")),
         *((name, ctypes.c_uint32) for name in ("sent", "room")),
@@ -75,6 +79,7 @@ class Port:
         self.memory = PortMemory(
             base=base - region.start,
             status=layout.status,
+            free=layout.status if layout.free is None else layout.free,
             receive=layout.receive,
             transmit=layout.transmit,
             ready=layout.ready,

@@ -20,10 +20,12 @@ from edge_runtime.boards import Board
 from edge_runtime.device.counter import Counter, counter_bytes
 from edge_runtime.device.link import Link, Patience
 from edge_runtime.device.native_library import library
+from edge_runtime.device.processor import PROCESSORS
 from edge_runtime.device.target import Target
 from edge_runtime.errors import BoardError, EmulationError, ToolchainError
 
-_PROGRAM = "qemu-system-arm"
+_PROGRAMS = {"arm": "qemu-system-arm", "riscv": "qemu-system-riscv32"}
+_PACKAGES = {"arm": "qemu-system-arm", "riscv": "qemu-system-misc"}  # of Debian
 _START = 10.0  # seconds that QEMU may take to open its serial port
 _STOP = 5.0
 # What is sent before the firmware has turned its port on is lost, so ask again soon.
@@ -47,14 +49,14 @@ class QemuTarget(Target):
         super().__init__(elf, board)
         if board.qemu is None:
             raise BoardError(f"QEMU has no machine for board {board.name}")
-        program = _find()
+        program = _find(board)
         plugin = library("qemu_plugin", f"PLUGIN_VERSION={_plugin_version(program)}")
         self._folder = tempfile.TemporaryDirectory()
         try:
             counts = Path(self._folder.name) / "counts"
             size = counter_bytes(self.image)
             self.counter = Counter(self.image, np.memmap(counts, np.uint8, "w+", shape=(size,)))
-            options = ["-M", board.qemu, "-kernel", str(elf)]
+            options = ["-M", board.qemu, "-bios", "none", "-kernel", str(elf)]
             self._qemu = _Qemu([program, *options, "-plugin", f"{plugin},counts={counts}"])
         except BaseException:
             self._folder.cleanup()
@@ -130,13 +132,14 @@ class _Qemu:
             return self._process.communicate()[1]
 
 
-def _find() -> str:
-    program = shutil.which(_PROGRAM)
+def _find(board: Board) -> str:
+    name = _PROGRAMS[board.architecture]
+    program = shutil.which(name)
     if program is None:
-        raise ToolchainError(
-            f"{_PROGRAM} is not installed",
-            hint="install it (Debian: qemu-system-arm), or emulate without it, by Unicorn",
-        )
+        hint = f"install it (Debian: {_PACKAGES[board.architecture]})"
+        if board.core in PROCESSORS:
+            hint += ", or emulate without it, by Unicorn"
+        raise ToolchainError(f"{name} is not installed", hint=hint)
     return program
 
 

@@ -16,6 +16,7 @@ from elftools.elf.sections import SymbolTableSection
 from edge_runtime.errors import EmulationError
 
 _LAYER = re.compile(r"model_layer_(\d+)(\..+)?")  # a compiler may clone it: model_layer_3.isra.0
+_ARCHITECTURES = {"ARM": "arm", "RISC-V": "riscv"}
 _BOUNDS = ("__model_code_start", "__model_code_end")
 
 
@@ -40,11 +41,13 @@ class Segment:
 class Image:
     """A firmware image: its bytes, the range of its code, and its functions by address.
 
-    `vectors` is the address of the vector table. `model_code` is the part that holds the model, its
+    `architecture` is arm or riscv. `vectors` is the address of the vector table, or of the first
+    instruction where the core has no such table. `model_code` is the part that holds the model, its
     kernels and what a compiler lets them call.
     """
 
     path: Path
+    architecture: str
     segments: tuple[Segment, ...]
     vectors: int
     code: range
@@ -113,16 +116,18 @@ class Image:
 
 
 def load_image(path: Path) -> Image:
-    """Read an ELF image for an Arm microcontroller.
+    """Read an ELF image for a microcontroller.
 
     Raises:
-        EmulationError: it is missing, or no ELF file with code and symbols for Arm.
+        EmulationError: it is missing, or no ELF file with code and symbols for Arm or RISC-V.
     """
     try:
         with path.open("rb") as stream:
             elf = ELFFile(stream)
-            if elf.get_machine_arch() != "ARM":
-                raise EmulationError(f"{path} is for {elf.get_machine_arch()}, not for Arm")
+            if elf.get_machine_arch() not in _ARCHITECTURES:
+                raise EmulationError(
+                    f"{path} is for {elf.get_machine_arch()}, not for a microcontroller"
+                )
             return _image(path, elf)
     except OSError as error:
         raise EmulationError(
@@ -151,6 +156,7 @@ def _image(path: Path, elf: ELFFile) -> Image:
         )
     return Image(
         path,
+        _ARCHITECTURES[elf.get_machine_arch()],
         _segments(elf),
         vectors["sh_addr"],
         _code(elf),

@@ -10,23 +10,24 @@ from types import TracebackType
 from typing import Self
 
 from edge_runtime.boards import Board
-from edge_runtime.cycles import Tracer, cycle_model, instructions
+from edge_runtime.cycles import Tracer, cycle_model, has_cycle_model, instructions
 from edge_runtime.device.counter import FIRST_LAYER, OVERHEAD, Counter
 from edge_runtime.device.link import Fault, Identity, Link, NoAnswer
 from edge_runtime.device.symbols import load_image
-from edge_runtime.errors import DataError, EmulationError
+from edge_runtime.errors import BoardError, DataError, EmulationError
 
 
 @dataclass(frozen=True)
 class LayerProfile:
     """What one layer did: instructions counted, and the cycles that the core's model makes of them.
 
-    `index` is the layer's place in the model; -1 is what lies between the layers.
+    `index` is the layer's place in the model; -1 is what lies between the layers. There are no
+    estimated cycles where the core has no model.
     """
 
     index: int
     instructions: int
-    estimated_cycles: int
+    estimated_cycles: int | None
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ class Profile:
         return sum(part.instructions for part in (*self.layers, self.overhead))
 
     @property
-    def estimated_cycles(self) -> int:
-        """Estimated cycles of the whole inference."""
-        return sum(part.estimated_cycles for part in (*self.layers, self.overhead))
+    def estimated_cycles(self) -> int | None:
+        """Estimated cycles of the whole inference; None where the core has no cycle model."""
+        cycles = [part.estimated_cycles for part in (*self.layers, self.overhead)]
+        known = [count for count in cycles if count is not None]
+        return sum(known) if len(known) == len(cycles) else None
 
 
 class Target(ABC):
@@ -55,8 +58,8 @@ class Target(ABC):
         board: the board it was built for.
 
     Raises:
-        EmulationError: the image cannot be read, or does not fit the board.
-        BoardError: the board's core has no cycle model.
+        EmulationError: the image cannot be read, is not for the board's core, or does not fit.
+        BoardError: the board is the host.
     """
 
     link: Link
@@ -65,7 +68,13 @@ class Target(ABC):
     def __init__(self, elf: Path, board: Board) -> None:
         self.board = board
         self.image = load_image(elf)
-        self._model = cycle_model(board.core)
+        if board.is_host:
+            raise BoardError(f"{board.name} is no board to emulate")
+        if self.image.architecture != board.architecture:
+            raise EmulationError(
+                f"{elf} is for {self.image.architecture}, {board.name} is {board.architecture}"
+            )
+        self._model = cycle_model(board.core) if has_cycle_model(board.core) else None
         self._tracer = Tracer(self.image.read)
         self._identity: Identity | None = None
         self._ran = False
@@ -126,8 +135,12 @@ class Target(ABC):
         )
 
     def _part(self, index: int, bucket: int) -> LayerProfile:
-        lines = self._tracer.lines(self.counter.blocks(bucket))
-        return LayerProfile(index, instructions(lines), self._model.cycles(lines))
+        blocks = self.counter.blocks(bucket)
+        count = instructions(blocks, self.image.read, self.image.architecture)
+        cycles = None
+        if self._model is not None:
+            cycles = self._model.cycles(self._tracer.lines(blocks))
+        return LayerProfile(index, count, cycles)
 
     def _invoke(self) -> None:
         try:

@@ -20,30 +20,16 @@ from pathlib import Path
 from edge_runtime.boards import Board
 from edge_runtime.cache import cache_dir
 from edge_runtime.errors import ToolchainError
-from edge_runtime.export.board_support import gcc_core_flags
+from edge_runtime.export import compiler_flags
 
 COMPILERS = ("zig", "gcc")
-_OPTIMIZE = {"speed": "-O3", "size": "-Os"}
-
-# Contraction to fused multiply-add would round float operations differently from core to core.
-_COMMON = (
-    *("-std=c99", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fomit-frame-pointer"),
-    *("-ffunction-sections", "-fdata-sections"),
-    *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables"),
-)
-# Small, as it waits for bytes most of the time. memcpy and its like belong to the model's account:
-# the runtime must not cause calls of them.
-_RUNTIME = {
-    "zig": ("-Os", "-fno-builtin"),
-    "gcc": ("-Os", "-fno-builtin", "-fno-tree-loop-distribute-patterns", "-fno-jump-tables"),
+_WARNINGS = ("-Wall", "-Wextra", "-Werror")
+OPTIMIZE = ("speed", "size")
+_OPTIMIZE: dict[str, dict[str, tuple[str, ...]]] = {
+    "zig": {"speed": ("-O3",), "size": ("-Os", "-Xclang", "-Oz")},
+    "gcc": {"speed": ("-O3",), "size": ("-Os",)},
 }
-_ZIG_CORE = {
-    "cortex-m0plus": ("thumb-freestanding-eabi", "cortex_m0plus"),
-    "cortex-m4": ("thumb-freestanding-eabihf", "cortex_m4+vfp4d16sp"),
-    "cortex-m7": ("thumb-freestanding-eabihf", "cortex_m7+fp_armv8d16sp"),
-    "cortex-m33": ("thumb-freestanding-eabihf", "cortex_m33+fp_armv8d16sp+dsp"),
-}
-
+"""zig takes -Oz for -Os; Clang itself makes less of it."""
 
 _COMPLAINT = re.compile(r"(?<!collect2: )error: |undefined|overflowed|initialized variables")
 
@@ -64,38 +50,34 @@ class Toolchain:
         if board.is_host:
             return ("-mcpu=baseline",)
         if self.name == "gcc":
-            return gcc_core_flags(board)
-        target, cpu = _ZIG_CORE[board.core]
-        return ("-target", target, f"-mcpu={cpu}")
+            return compiler_flags.gcc_core_flags(board)
+        return compiler_flags.zig_core_flags(board)
 
     def compile_flags(self, board: Board, optimize: str) -> tuple[str, ...]:
         """All flags for a C file of the model. ToolchainError: `optimize` is none of ours."""
-        if optimize not in _OPTIMIZE:
+        if optimize not in OPTIMIZE:
             raise ToolchainError(
-                f"cannot optimize for {optimize!r}", hint=f"choose one of {', '.join(_OPTIMIZE)}"
+                f"cannot optimize for {optimize!r}", hint=f"choose one of {', '.join(OPTIMIZE)}"
             )
         kind = ("-fPIC",) if board.is_host else ("-ffreestanding",)
         own = ("-fno-sanitize=undefined",) if self.name == "zig" else ()
-        return (*self.core_flags(board), _OPTIMIZE[optimize], *_COMMON, *kind, *own)
+        common = (*compiler_flags.COMPILE, *_WARNINGS)
+        return (*self.core_flags(board), *_OPTIMIZE[self.name][optimize], *common, *kind, *own)
 
     def runtime_flags(self) -> tuple[str, ...]:
         """What the C files of the board's folder are compiled with besides."""
-        return _RUNTIME[self.name]
+        return compiler_flags.RUNTIME[self.name]
 
     def link_flags(self, board: Board, script: Path | None) -> tuple[str, ...]:
         """All flags for the link. No -O: with -Os zig would strip the symbols."""
         if script is None:
             return (*self.core_flags(board), "-shared")
-        own = ("-nostdlib",) if self.name == "gcc" else ("-Wl,-z,max-page-size=8",)
-        return (
-            *(*self.core_flags(board), *own, "-Wl,--gc-sections"),
-            *("-Wl,-e,Reset_Handler", f"-Wl,-T,{script}"),
-        )
+        return (*self.core_flags(board), *compiler_flags.LINK[self.name], f"-Wl,-T,{script}")
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """What stands behind the objects in a link of firmware; zig adds its own."""
-        return ("-lgcc",) if self.name == "gcc" else ()
+        """What stands behind the objects in a link of firmware."""
+        return compiler_flags.LIBRARIES[self.name]
 
     def run(self, arguments: Sequence[str], *, what: str) -> None:
         """Run the compiler; ToolchainError with its first complaints where it fails."""

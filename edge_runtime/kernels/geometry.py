@@ -12,6 +12,8 @@ from edge_runtime.ops import Pool2D, SlidingConv2D
 
 LARGEST = 65535
 """er_window holds its numbers in 16 bits."""
+_STRIP_ELEMENTS, _STRIP_SLACK = 384, 6
+"""Of er_depthwise_3x3_s8_dsp."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,12 @@ class Sliding:
             for x in range(self.output[1])
         )
 
+    def columns_inside(self) -> bool:
+        """Whether each row of a patch lies side by side in a row of the image, or all outside."""
+        window = self.window
+        last = (self.output[1] - 1) * window.stride[1] + self.kernel[1] - window.pad_before[1]
+        return window.dilation[1] == 1 and window.pad_before[1] == 0 and last <= self.image[1]
+
     @property
     def rows(self) -> RowWindow:
         """The window along the height alone."""
@@ -114,10 +122,19 @@ class Sliding:
         return True
 
     def ring_bytes(self) -> int:
-        """The int16 ring of rows of er_depthwise_s8_dsp: outputs are made two at a time."""
+        """The int16 ring of rows of er_depthwise_s8w4_dsp: outputs are made two at a time."""
         last = (-(-self.output[1] // 2) * 2 - 1) * self.window.stride[1]
         width = -(-(last + self.reach[1]) // 2) * 2
         return self.reach[0] * width * 2
+
+    def strip_bytes(self) -> int:
+        """The int16 strip of rows of er_depthwise_3x3_s8_dsp, which says the same."""
+        stride, left = self.window.stride, self.window.pad_before[1]
+        needed = (self.output[1] - 1) * stride[1] + 3 - left
+        pitch = -(-max(needed, left + min(self.image[1], needed)) // 2) * 2
+        held = _STRIP_ELEMENTS // pitch
+        rows = min(self.output[0], max((held - 3) // stride[0] + 1 if held >= 3 else 0, 2))
+        return 2 * (((rows - 1) * stride[0] + 3) * pitch + _STRIP_SLACK)
 
 
 def window_field(site: Site) -> Field:

@@ -138,32 +138,39 @@ def channels_last(rows: Array) -> Array:
     return np.ascontiguousarray(rows.T).reshape(-1)
 
 
-def pack_channel_pairs(rows: Int8) -> Int8:
-    """For er_conv_s8_dsp: see the head of er_conv_dsp.h."""
-    pairs, last = _channel_pairs(rows)
+def fill_square(rows: Int8, kernel: tuple[int, int], size: int) -> Int8:
+    """Channel by channel, with zeros below and right of the kernel up to size x size taps."""
+    filled = np.zeros((len(rows), size, size), np.int8)
+    filled[:, : kernel[0], : kernel[1]] = rows.reshape(-1, *kernel)
+    return filled.reshape(-1)
+
+
+def pack_channel_pairs(rows: Int8, run: int) -> Int8:
+    """For er_conv_s8_dsp with kernels of rows of `run` elements: see the head of er_conv_dsp.h."""
+    pairs, last = _channel_pairs(rows, run)
     return np.concatenate([pairs.reshape(-1), last.reshape(-1)])
 
 
-def _channel_pairs(rows: Int8) -> tuple[Int8, Int8]:
+def _channel_pairs(rows: Int8, run: int) -> tuple[Int8, Int8]:
     """The words of each two channels, (pairs of channels, words, 4), and an odd last channel."""
     channels, depth = rows.shape
-    whole = depth // GROUP * GROUP
+    whole = run // GROUP * GROUP
     order = [start + i for start in range(0, whole, GROUP) for i in _PAIRS]
-    tail = depth - whole
-    if tail == GROUP - 1:
-        order += [whole + i for i in _PAIRS]
-    elif tail:
-        order += [whole, whole + 1]
-    filled = np.zeros((channels, whole + GROUP), np.int8)
-    filled[:, :depth] = rows
-    paired = channels // 2 * 2
-    pairs = filled[:paired, order].reshape(paired // 2, 2, len(order)).swapaxes(1, 2)
-    return pairs.reshape(paired // 2, len(order) // 2, 4), filled[paired:, : len(order)]
+    order += [whole + i for i in ((), (0, 1), (0, 1), _PAIRS)[run - whole]]
+    filled = np.zeros((channels, depth // run, whole + GROUP), np.int8)
+    filled[:, :, :run] = rows.reshape(channels, depth // run, run)
+    elements = filled[:, :, order].reshape(channels, depth // run * len(order))
+    paired, words = channels // 2 * 2, elements.shape[1] // 2
+    pairs = elements[:paired].reshape(paired // 2, 2, 2 * words).swapaxes(1, 2)
+    last = elements[paired:].copy()
+    twos = last[:, : words // 2 * 4].reshape(len(last), words // 2, 2, 2).swapaxes(2, 3)
+    last[:, : words // 2 * 4] = twos.reshape(len(last), words // 2 * 4)
+    return pairs.reshape(paired // 2, words, 4), last
 
 
-def pack_channel_pairs_4(rows: Int8) -> Int8:
+def pack_channel_pairs_4(rows: Int8, run: int) -> Int8:
     """For er_conv_s8w4_dsp: see the head of that file."""
-    pairs, last = _channel_pairs(rows)
+    pairs, last = _channel_pairs(rows, run)
     whole = last.shape[1] // 4 * 4
     words = [*pairs, *last[:, :whole].reshape(len(last), whole // 4, 4)]
     rest = last[:, whole:] << 4

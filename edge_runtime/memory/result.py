@@ -98,6 +98,10 @@ class Plan:
     free: tuple[str, ...] = ()
     """Nodes by name for which nothing is done: what they make lies in other tensors."""
 
+    parts: tuple[int, ...] = ()
+    """Sizes of the memories that the arena is spread over, which offsets run through in this order;
+    empty where it is in one piece. Nothing lies across a boundary."""
+
     @property
     def proof(self) -> str:
         """In words, how good the arena's size is."""

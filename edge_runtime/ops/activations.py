@@ -13,6 +13,7 @@ from edge_runtime import numerics
 from edge_runtime.graph.op import Scaling
 from edge_runtime.graph.tensor import Array, DType, Quantization, Tensor
 from edge_runtime.numerics import Int64, Multiplier
+from edge_runtime.ops.sigmoid16 import sigmoid16, tanh16
 from edge_runtime.ops.unary import INT8_VALUES, Doubles, Singles, Unary
 from edge_runtime.ops.windowed import bounded
 
@@ -107,26 +108,6 @@ class _Sigmoidal(Unary):
         return np.asarray((stored * factor + ((1 << shift) >> 1)) >> shift)
 
 
-def logistic_points() -> Array:
-    """1 / (1 + exp(-i / 24)) as Q0.16 for i of 0 to 255, between which int16 forms interpolate.
-
-    Each is raised by f'' / 16, half of what a chord misses in its middle; the last is 1.
-    """
-    height = 1 / (1 + np.exp(-np.arange(256) / 24))
-    bend = height * (1 - height) * (1 - 2 * height) / 24**2
-    points = np.rint(65536 * (height - bend / 16))
-    points[-1] = 65535
-    return points.astype(np.uint16)
-
-
-def _between(size: Int64, bits: int) -> Int64:
-    """The logistic of `size` steps of 2**-bits points, in units of 2**-(16 + bits)."""
-    points = logistic_points().astype(np.int64)
-    index = np.minimum(size >> bits, 254)
-    rest = size & ((1 << bits) - 1)
-    return np.asarray((points[index] << bits) + rest * (points[index + 1] - points[index]))
-
-
 @dataclass(frozen=True)
 class Logistic(_Sigmoidal):
     """1 / (1 + exp(-x))."""
@@ -146,11 +127,7 @@ class Logistic(_Sigmoidal):
         return numerics.logistic(x)
 
     def wide(self, stored: Int64, image: Tensor, output: Tensor) -> Int64:
-        steps = self.scaled(stored, image)
-        size = np.abs(steps)
-        upper = np.where(size >> 9 >= 255, 0x7FFF << 10, _between(size, 9))
-        lower = (1 << 25) - upper - 1
-        return (np.where(steps >= 0, upper, lower) + (1 << 9)) >> 10
+        return sigmoid16(self.scaled(stored, image))
 
 
 @dataclass(frozen=True)
@@ -170,10 +147,7 @@ class Tanh(_Sigmoidal):
         return numerics.tanh(x)
 
     def wide(self, stored: Int64, image: Tensor, output: Tensor) -> Int64:
-        steps = self.scaled(stored, image)
-        size = np.abs(steps)
-        upper = np.where(size >> 8 >= 255, 0xFFFF << 8, _between(size, 8)) - (1 << 23)
-        return (np.where(steps >= 0, upper, -upper - 1) + (1 << 7)) >> 8
+        return tanh16(self.scaled(stored, image))
 
 
 @dataclass(frozen=True)

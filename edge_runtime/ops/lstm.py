@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_runtime import numerics
 from edge_runtime.graph.op import per_tensor_problem
 from edge_runtime.graph.tensor import Array, DType, Tensor
 from edge_runtime.numerics import Int64, Multiplier
 from edge_runtime.ops.recurrent import Doubles, Recurrent, logistic
+from edge_runtime.ops.sigmoid16 import sigmoid16, tanh16
 
 GATE_FRACTION_BITS = 12
 """Gates before their activation are Q3.12; after it, Q0.15."""
@@ -272,43 +272,3 @@ def _scaled_cell(cell: Int64, power: int) -> Int64:
     if left >= 0:
         return (3 << left) * cell
     return (3 * cell + (1 << (-left - 1))) >> -left
-
-
-def _sigmoid_table() -> npt.NDArray[np.uint16]:
-    """The logistic function at multiples of 1/24, Q0.16, but for the last value.
-
-    Each is raised by half of what a straight line to the next one is too low by in the middle.
-    """
-    places = np.arange(255)
-    here, after, middle = (
-        65536 / (1 + np.exp(-(places + shift) / 24)) for shift in (0.0, 1.0, 0.5)
-    )
-    raised = here + (middle - (here + after) / 2) / 2
-    return np.append(np.floor(raised + 0.5), 65535).astype(np.uint16)
-
-
-SIGMOID_TABLE = _sigmoid_table()
-
-
-def _interpolate(magnitude: Int64, bits: int) -> Int64:
-    """The table at magnitude / 2**bits, with `bits` more bits; its end is not to be passed."""
-    index = np.minimum(magnitude >> bits, 254)
-    low = SIGMOID_TABLE[index].astype(np.int64)
-    high = SIGMOID_TABLE[index + 1].astype(np.int64)
-    result: Int64 = (low << bits) + (magnitude & ((1 << bits) - 1)) * (high - low)
-    return result
-
-
-def sigmoid16(x: Int64) -> Int64:
-    """The logistic function of x / 3 / 2**12, in Q0.15 (TFLite's int16 LOGISTIC)."""
-    magnitude = np.abs(x)
-    result = np.where(magnitude >> 9 >= 255, 0x7FFF << 10, _interpolate(magnitude, 9))
-    return np.where(x >= 0, result + (1 << 9), (1 << 25) - result + (1 << 9) - 1) >> 10
-
-
-def tanh16(x: Int64) -> Int64:
-    """The hyperbolic tangent of x / 3 / 2**12, in Q0.15 (TFLite's int16 TANH)."""
-    magnitude = np.abs(x)
-    result = np.where(magnitude >> 8 >= 255, 0xFFFF << 8, _interpolate(magnitude, 8))
-    result = result - (1 << 23)
-    return np.where(x >= 0, result + (1 << 7), -result + (1 << 7) - 1) >> 8

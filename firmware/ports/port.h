@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a port gives: a clock, and a serial port that sends and receives a byte. One C file a family
- * of chips; the figures of the board (clock, baud rate, addresses) are in board.h.
+ * What a port gives: a clock, a serial port that sends and receives a byte, and a count of cycles.
+ * One C file a family of chips; the figures of the board (clock, baud rate, addresses) are in
+ * board.h. The linker script refuses a port that lacks the count.
  */
 #ifndef PORT_H
 #define PORT_H
@@ -20,6 +21,24 @@ uint8_t port_getc(void);
 
 /* Sends a byte; drops it when the port does not take it within the limit of port_wait. */
 void port_putc(uint8_t byte);
+
+/* What counts cycles: the core's own counter, or a timer at the core's clock. */
+enum { PORT_NO_COUNTER, PORT_CORE_COUNTER, PORT_TIMER };
+
+/* Starts counting the core's cycles, and says by what. Where nothing that counts them moves, there is
+ * no figure to give. It may turn on the one interrupt that counts wraps. */
+uint32_t port_cycles_start(void);
+
+/* Cycles since port_cycles_start said that something counts, give or take what a call takes. A port's counter of
+ * 32 bits wraps: call it at least once in 2^32 cycles, which is 8.9 s at 480 MHz. */
+uint64_t port_cycles(void);
+
+/* What the SysTick interrupt calls; a port that has none leaves it out. */
+void port_tick(void);
+
+/* Called before .data and .bss are filled: powers memories that are off after reset. Uses no
+ * variables. A port whose memories are all on leaves it out. */
+void port_power_memories(void);
 
 /* Whether the masked bits of a register become `value` before the limit. Every wait but port_getc's
  * goes through here: hardware that is not as expected, or not there, must not hang the firmware.

@@ -8,7 +8,7 @@
  * reflected, from 0xFFFFFFFF and with no final inversion, over the 252 bytes before it; a test
  * computes it from the built image. Not run on silicon.
  */
-__asm__(".section .boot2, \"ax\"\n"
+__asm__(".section .boot, \"ax\"\n"
         ".balign 4\n"
         ".global boot2\n"
         ".thumb_func\n"

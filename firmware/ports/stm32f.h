@@ -45,14 +45,28 @@ static inline bool stm32f_start_hsi(void)
     return port_wait(RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
 }
 
-/* The voltage is set before; the wait states before the switch. */
-static inline bool stm32f_start_pll(uint32_t pllcfgr, uint32_t flash_acr)
+/* What the highest clocks need: of the F446 above 168 MHz, of the F746 above 180 MHz. */
+static inline bool stm32f_start_overdrive(void)
+{
+    port_change(PWR_CR, 0, 1u << 16); /* ODEN */
+    if (!port_wait(PWR_CSR, 1u << 16, 1u << 16)) {
+        return false;
+    }
+    port_change(PWR_CR, 0, 1u << 17); /* ODSWEN */
+    return port_wait(PWR_CSR, 1u << 17, 1u << 17);
+}
+
+/* The voltage is set before. */
+static inline bool stm32f_lock_pll(uint32_t pllcfgr)
 {
     REG(RCC_PLLCFGR) = pllcfgr;
     port_change(RCC_CR, 0, RCC_CR_PLLON);
-    if (!port_wait(RCC_CR, RCC_CR_PLLRDY, RCC_CR_PLLRDY)) {
-        return false;
-    }
+    return port_wait(RCC_CR, RCC_CR_PLLRDY, RCC_CR_PLLRDY);
+}
+
+/* The wait states are set before the switch. */
+static inline bool stm32f_enter_pll(uint32_t flash_acr)
+{
     port_change(FLASH_ACR, 0xFu, flash_acr);
     REG(RCC_CFGR) = RCC_CFGR_PPRE1_4 | RCC_CFGR_PPRE2_2;
     REG(RCC_CFGR) = RCC_CFGR_PPRE1_4 | RCC_CFGR_PPRE2_2 | RCC_CFGR_SW_PLL;

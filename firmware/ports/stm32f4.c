@@ -3,15 +3,10 @@
  * STM32F405: 168 MHz, USART1 on PA9 and PA10. Not run on silicon. On QEMU's netduinoplus2, RCC, PWR
  * and GPIO read 0, so the first wait gives up, and USART1 works all the same.
  */
+#include "cortex_m_cycles.h"
+#include "stm32_usart_v1.h"
 #include "stm32f.h"
 
-#define USART_SR (BOARD_UART_BASE + 0x00)
-#define USART_DR (BOARD_UART_BASE + 0x04)
-#define USART_BRR (BOARD_UART_BASE + 0x08)
-#define USART_CR1 (BOARD_UART_BASE + 0x0C)
-#define USART_ENABLE (1u << 13 | 1u << 2 | 1u << 3) /* UE, RE, TE */
-#define USART_RXNE (1u << 5)
-#define USART_TXE (1u << 7)
 #define GPIOA 0x40020000u
 #define PLL_N 336u
 #define PLL_Q 7u
@@ -26,36 +21,17 @@ static bool start_clock(void)
         return false;
     }
     port_change(PWR_CR, 0, 1u << 14); /* VOS: scale 1 */
-    return stm32f_start_pll(PLLCFGR(PLL_N, PLL_Q), 0x705u); /* 5 wait states, prefetch, caches */
-}
-
-static void start_usart(uint32_t divider)
-{
-    port_change(RCC_AHB1ENR, 0, 1u << 0);                        /* GPIOAEN */
-    port_change(RCC_APB2ENR, 0, 1u << 4);                        /* USART1EN */
-    port_change(GPIOA + 0x24, 0xFFu << 4, 0x77u << 4);           /* AFRH: PA9, PA10 function 7 */
-    port_change(GPIOA, 3u << 18 | 3u << 20, 2u << 18 | 2u << 20); /* MODER */
-    REG(USART_BRR) = divider;
-    REG(USART_CR1) = USART_ENABLE;
+    return stm32f_lock_pll(PLLCFGR(PLL_N, PLL_Q)) &&
+           stm32f_enter_pll(0x705u); /* 5 wait states, prefetch, caches */
 }
 
 bool port_init(void)
 {
     bool clock_reached = start_clock();
-    start_usart(clock_reached ? USART_DIVIDER(BOARD_CLOCK_HZ / 2u) : USART_DIVIDER(HSI_HZ));
+    port_change(RCC_AHB1ENR, 0, 1u << 0);                         /* GPIOAEN */
+    port_change(RCC_APB2ENR, 0, 1u << 4);                         /* USART1EN */
+    port_change(GPIOA + 0x24, 0xFFu << 4, 0x77u << 4);            /* AFRH: PA9, PA10 function 7 */
+    port_change(GPIOA, 3u << 18 | 3u << 20, 2u << 18 | 2u << 20); /* MODER */
+    usart_start(clock_reached ? USART_DIVIDER(BOARD_CLOCK_HZ / 2u) : USART_DIVIDER(HSI_HZ));
     return clock_reached;
-}
-
-__attribute__((noinline)) uint8_t port_getc(void)
-{
-    while ((REG(USART_SR) & USART_RXNE) == 0) {
-    }
-    return (uint8_t)REG(USART_DR);
-}
-
-void port_putc(uint8_t byte)
-{
-    if (port_wait(USART_SR, USART_TXE, USART_TXE)) {
-        REG(USART_DR) = byte;
-    }
 }

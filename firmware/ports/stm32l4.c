@@ -2,6 +2,7 @@
  *
  * STM32L4+ (NUCLEO-L4R5ZI): 120 MHz in range 1 boost, LPUART1. Not run on silicon.
  */
+#include "cortex_m_cycles.h"
 #include "stm32l.h"
 
 #define PWR_CR5 0x40007080u

@@ -2,6 +2,7 @@
  *
  * STM32L5 (NUCLEO-L552ZE-Q), TrustZone off: 110 MHz in range 0, LPUART1. Not run on silicon.
  */
+#include "cortex_m_cycles.h"
 #include "stm32l.h"
 
 #define ICACHE_CR 0x40030400u

@@ -23,34 +23,21 @@ void frame_store(uint8_t *bytes, uint32_t count, uint32_t value)
     }
 }
 
-/* CRC-32 of IEEE 802.3, reflected polynomial 0xEDB88320, four bits a step. */
-static uint32_t crc32(const uint8_t *bytes, uint32_t count)
+/* Reflected polynomial 0xEDB88320, four bits a step. */
+uint32_t frame_crc32(uint32_t crc, const uint8_t *bytes, uint32_t count)
 {
     static const uint32_t table[16] = {
         0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4,
         0x4DB26158, 0x5005713C, 0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C,
         0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C,
     };
-    uint32_t crc = 0xFFFFFFFFu;
+    crc = ~crc;
     for (uint32_t i = 0; i < count; ++i) {
         crc ^= bytes[i];
         crc = crc >> 4 ^ table[crc & 15];
         crc = crc >> 4 ^ table[crc & 15];
     }
     return ~crc;
-}
-
-/* Bytes up to the next zero; 0 where they are more than a frame can have. */
-static uint32_t receive_encoded(uint8_t *buffer)
-{
-    uint32_t count = 0;
-    for (uint8_t byte = port_getc(); byte != 0; byte = port_getc()) {
-        if (count < FRAME_BUFFER) {
-            buffer[count] = byte;
-        }
-        ++count;
-    }
-    return count <= FRAME_BUFFER ? count : 0;
 }
 
 /* Decodes in place, which is safe as the code bytes keep the reader ahead of the writer. 0 where a
@@ -74,18 +61,24 @@ static uint32_t cobs_decode(uint8_t *buffer, uint32_t count)
     return out;
 }
 
-uint32_t frame_receive(uint8_t *buffer)
+uint32_t frame_take(frame_reader *reader, uint8_t byte)
 {
-    for (;;) {
-        uint32_t count = cobs_decode(buffer, receive_encoded(buffer));
-        if (count < FRAME_HEAD + FRAME_CRC || count > FRAME_MAX + FRAME_CRC) {
-            continue;
+    if (byte != 0) {
+        if (reader->count < FRAME_BUFFER) {
+            reader->buffer[reader->count] = byte;
         }
-        count -= FRAME_CRC;
-        if (crc32(buffer, count) == frame_load(buffer + count, FRAME_CRC)) {
-            return count;
-        }
+        reader->count += reader->count <= FRAME_BUFFER; /* one more: it is too long */
+        return 0;
     }
+    uint32_t count = reader->count;
+    reader->count = 0;
+    count = count <= FRAME_BUFFER ? cobs_decode(reader->buffer, count) : 0;
+    if (count < FRAME_HEAD + FRAME_CRC || count > FRAME_MAX + FRAME_CRC) {
+        return 0;
+    }
+    count -= FRAME_CRC;
+    bool whole = frame_crc32(0, reader->buffer, count) == frame_load(reader->buffer + count, FRAME_CRC);
+    return whole ? count : 0;
 }
 
 static uint32_t nonzero_run(const uint8_t *bytes, uint32_t count)
@@ -99,7 +92,7 @@ static uint32_t nonzero_run(const uint8_t *bytes, uint32_t count)
 
 void frame_send(uint8_t *buffer, uint32_t length)
 {
-    frame_store(buffer + length, FRAME_CRC, crc32(buffer, length));
+    frame_store(buffer + length, FRAME_CRC, frame_crc32(0, buffer, length));
     const uint8_t *bytes = buffer;
     uint32_t left = length + FRAME_CRC;
     bool more = true;

@@ -15,12 +15,21 @@
 /* COBS adds one byte in 254, at least one. */
 #define FRAME_BUFFER (FRAME_MAX + FRAME_CRC + 2u)
 
-/* Waits for a frame that is whole and has the right CRC; any other is dropped without an answer.
- * `buffer` takes FRAME_BUFFER bytes. Returns the length without CRC: FRAME_HEAD to FRAME_MAX. */
-uint32_t frame_receive(uint8_t *buffer);
+/* Bytes since the last zero, in a buffer of FRAME_BUFFER bytes. */
+typedef struct {
+    uint8_t *buffer;
+    uint32_t count;
+} frame_reader;
+
+/* Takes in a received byte. Where it ends a frame that is whole and has the right CRC: the length of
+ * that, without CRC, FRAME_HEAD to FRAME_MAX; the frame is in the buffer. Else 0. */
+uint32_t frame_take(frame_reader *reader, uint8_t byte);
 
 /* Sends `length` bytes, at most FRAME_MAX. `buffer` has room for FRAME_CRC more, written here. */
 void frame_send(uint8_t *buffer, uint32_t length);
+
+/* CRC-32 of IEEE 802.3, as zlib's crc32: of more bytes behind those that gave `crc`, 0 at first. */
+uint32_t frame_crc32(uint32_t crc, const uint8_t *bytes, uint32_t count);
 
 /* Little-endian integers of `count` bytes, at most four. */
 uint32_t frame_load(const uint8_t *bytes, uint32_t count);

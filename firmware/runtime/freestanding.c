@@ -8,6 +8,9 @@
 
 #if defined(__GNUC__) && !defined(__clang__)
 
+/* Or GCC sees what these loops do, and makes them calls of themselves. */
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+
 #define WEAK __attribute__((weak, used))
 
 void *memcpy(void *restrict to, const void *restrict from, size_t count);

@@ -5,9 +5,14 @@
 #include "frame.h"
 #include "model.h"
 #include "port.h"
+#ifdef MODEL_PROFILE
+#include "profile.h"
+#endif
 
 #define ANSWER 0x80u
+#define STARTED_KIND 0xFEu
 #define FAULT_KIND 0xFFu
+#define BUILD_ID_BYTES 8u
 #define DATA_MAX (FRAME_BODY_MAX - 1u) /* behind the status */
 #define STACK_PAINT 0xA5A5C3C3u
 
@@ -20,8 +25,13 @@ typedef struct {
 
 extern uint32_t __stack_limit[];
 extern uint32_t __stack_top[];
+extern uint32_t __model_code_start[], __model_code_end[];
+extern uint32_t __data_start[], __data_end[];
+extern uint32_t __model_ram_start[], __model_ram_end[];
+extern const uint8_t __build_id[]; /* the linker's hash of the image */
 
 static bool clock_was_reached;
+static bool was_identified; /* since the start */
 static uint32_t stack_used;
 static uint8_t request[FRAME_BUFFER];
 static uint8_t reply[FRAME_MAX + FRAME_CRC];
@@ -29,7 +39,11 @@ static uint8_t reply[FRAME_MAX + FRAME_CRC];
 static inline uint32_t *stack_pointer(void)
 {
     uint32_t *pointer;
+#if defined(__riscv)
+    __asm__ volatile("mv %0, sp" : "=r"(pointer));
+#else
     __asm__ volatile("mov %0, sp" : "=r"(pointer));
+#endif
     return pointer;
 }
 
@@ -41,14 +55,19 @@ __attribute__((noinline)) void link_run(void)
     for (volatile uint32_t *word = __stack_limit; word < end; ++word) {
         *word = STACK_PAINT;
     }
+#ifdef MODEL_PROFILE
+    profile_run_begin();
     model_invoke();
+    profile_run_end();
+#else
+    model_invoke();
+#endif
 }
 
 /* The stack pointer here is the one at link_run's entry, as the call passes nothing by the stack
  * and is not the last thing done. */
-static uint8_t run(exchange *x)
+static uint8_t run_and_look(void)
 {
-    (void)x;
     const uint32_t *entry = stack_pointer();
     link_run();
     const volatile uint32_t *word = __stack_limit;
@@ -59,6 +78,27 @@ static uint8_t run(exchange *x)
     /* Below the room for the stack lies the model's memory, which it would have overwritten. */
     return word == __stack_limit ? LINK_STACK_OVERFLOW : LINK_OK;
 }
+
+#ifdef MODEL_PROFILE
+#define GATHER_MORE 0x80u
+
+static uint8_t run(exchange *x)
+{
+    uint32_t what = x->length > 0 ? x->body[0] & ~GATHER_MORE : (uint32_t)PROFILE_NOTHING;
+    if (x->length > 1 || what > PROFILE_CHECKSUMS) {
+        return LINK_BAD_ARGUMENT;
+    }
+    if (!profile_start(what)) {
+        return LINK_NO_COUNTER;
+    }
+    if (x->length > 0 && (x->body[0] & GATHER_MORE) == 0) {
+        profile_clear();
+    }
+    return run_and_look();
+}
+#else
+static uint8_t run(exchange *x) { return x->length > 0 ? (uint8_t)LINK_BAD_ARGUMENT : run_and_look(); }
+#endif
 
 static void append(exchange *x, uint32_t count, uint32_t value)
 {
@@ -76,7 +116,7 @@ static void append_name(exchange *x, const char *name, uint32_t room)
 
 static uint8_t identify(exchange *x)
 {
-    const uint32_t fixed = 15u + 4u * (MODEL_INPUTS + MODEL_OUTPUTS) + (uint32_t)sizeof BOARD_NAME;
+    const uint32_t fixed = 16u + BUILD_ID_BYTES + 4u * (MODEL_INPUTS + MODEL_OUTPUTS) + (uint32_t)sizeof BOARD_NAME;
     if (fixed >= DATA_MAX) {
         return LINK_TOO_LONG;
     }
@@ -86,6 +126,10 @@ static uint8_t identify(exchange *x)
     append(x, 1, MODEL_INPUTS);
     append(x, 1, MODEL_OUTPUTS);
     append(x, 2, MODEL_LAYERS);
+    append(x, 1, LINK_PROFILES | LINK_LAYERWISE);
+    for (uint32_t i = 0; i < BUILD_ID_BYTES; ++i) {
+        append(x, 1, __build_id[i]);
+    }
     for (uint32_t i = 0; i < MODEL_INPUTS; ++i) {
         append(x, 4, model_input_bytes(i));
     }
@@ -95,8 +139,61 @@ static uint8_t identify(exchange *x)
     append(x, 4, (uint32_t)((uintptr_t)__stack_top - (uintptr_t)__stack_limit));
     append_name(x, BOARD_NAME, (uint32_t)sizeof BOARD_NAME);
     append_name(x, model_name(), DATA_MAX - x->data_length);
+    was_identified = true;
     return LINK_OK;
 }
+
+static uint8_t memory_map(exchange *x)
+{
+    const uint32_t *const bounds[] = {__model_code_start, __model_code_end, __data_start,    __data_end,
+                                      __model_ram_start,  __model_ram_end,  __stack_limit, __stack_top};
+    for (uint32_t i = 0; i < sizeof bounds / sizeof bounds[0]; ++i) {
+        append(x, 4, (uint32_t)(uintptr_t)bounds[i]);
+    }
+    return LINK_OK;
+}
+
+#ifdef MODEL_PROFILE
+static void append_long(exchange *x, uint64_t value)
+{
+    append(x, 4, (uint32_t)value);
+    append(x, 4, (uint32_t)(value >> 32));
+}
+
+/* Started once, so that differences between two answers are cycles, and left on: a run that counts
+ * starts it again. */
+static uint8_t read_counter(exchange *x)
+{
+    static uint32_t counter = PORT_NO_COUNTER;
+    if (x->length != 1) {
+        return LINK_BAD_ARGUMENT;
+    }
+    if (x->body[0] != 0) {
+        counter = port_cycles_start();
+    }
+    append(x, 1, counter);
+    append_long(x, counter == PORT_NO_COUNTER ? 0 : port_cycles());
+    return LINK_OK;
+}
+
+static uint8_t figures(exchange *x)
+{
+    if (x->length != 4) {
+        return LINK_BAD_ARGUMENT;
+    }
+    const uint32_t first = frame_load(x->body, 2), count = frame_load(x->body + 2, 2);
+    if (first + count > MODEL_LAYERS + 1u) {
+        return LINK_BAD_ARGUMENT;
+    }
+    if (8u * count > DATA_MAX) {
+        return LINK_TOO_LONG;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+        append_long(x, profile_figure(first + i));
+    }
+    return LINK_OK;
+}
+#endif
 
 static bool lies_within(uint32_t offset, uint32_t count, uint32_t size)
 {
@@ -185,6 +282,9 @@ static uint8_t peek(exchange *x)
 
 static uint8_t answer(uint8_t kind, exchange *x)
 {
+    if (kind != LINK_IDENTIFY && !was_identified) {
+        return LINK_NOT_IDENTIFIED;
+    }
     switch (kind) {
     case LINK_IDENTIFY:
         return identify(x);
@@ -200,6 +300,14 @@ static uint8_t answer(uint8_t kind, exchange *x)
     case LINK_STACK:
         append(x, 4, stack_used);
         return LINK_OK;
+    case LINK_MAP:
+        return memory_map(x);
+#ifdef MODEL_PROFILE
+    case LINK_COUNTER:
+        return read_counter(x);
+    case LINK_FIGURES:
+        return figures(x);
+#endif
 #ifdef MODEL_LAYERWISE
     case LINK_POISON:
         return poison(x);
@@ -213,20 +321,42 @@ static uint8_t answer(uint8_t kind, exchange *x)
     }
 }
 
+/* The length of the next frame, in `request`. */
+static uint32_t receive(void)
+{
+    frame_reader reader = {request, 0};
+    uint32_t length = 0;
+    while (length == 0) {
+        length = frame_take(&reader, port_getc());
+    }
+    return length;
+}
+
+static void send_status(uint8_t kind, uint8_t status, uint32_t data_length)
+{
+    reply[0] = kind;
+    reply[1] = 0;
+    reply[2] = status;
+    frame_send(reply, FRAME_HEAD + 1 + data_length);
+}
+
 void link_serve(bool clock_reached)
 {
     uint8_t last_kind = 0;
     uint8_t last_sequence = 0;
+    uint8_t last_status = LINK_OK;
     clock_was_reached = clock_reached;
+    send_status(STARTED_KIND, LINK_OK, 0);
     for (;;) {
-        uint32_t length = frame_receive(request);
+        uint32_t length = receive();
         uint8_t kind = request[0];
         uint8_t sequence = request[1];
         bool repeated = (kind == LINK_RUN || kind == LINK_RUN_LAYER) && last_kind == kind && last_sequence == sequence;
         exchange x = {request + FRAME_HEAD, length - FRAME_HEAD, reply + FRAME_HEAD + 1, 0};
+        last_status = repeated ? last_status : answer(kind, &x);
         reply[0] = (uint8_t)(kind | ANSWER);
         reply[1] = sequence;
-        reply[2] = repeated ? (uint8_t)LINK_OK : answer(kind, &x);
+        reply[2] = last_status;
         frame_send(reply, FRAME_HEAD + 1 + x.data_length);
         last_kind = kind;
         last_sequence = sequence;
@@ -236,9 +366,6 @@ void link_serve(bool clock_reached)
 void link_fault(const uint32_t *stacked)
 {
     exchange x = {0, 0, reply + FRAME_HEAD + 1, 0};
-    reply[0] = FAULT_KIND;
-    reply[1] = 0;
-    reply[2] = LINK_FAULT;
     for (uint32_t i = 0; i < 8; ++i) {
         append(&x, 4, stacked[i]);
     }
@@ -247,5 +374,8 @@ void link_fault(const uint32_t *stacked)
         static const uint16_t registers[4] = {0xED28, 0xED2C, 0xED34, 0xED38};
         append(&x, 4, BOARD_HAS_FAULT_STATUS ? REG(0xE0000000u + registers[i]) : 0);
     }
-    frame_send(reply, FRAME_HEAD + 1 + x.data_length);
+    for (;;) {
+        send_status(FAULT_KIND, LINK_FAULT, x.data_length);
+        receive();
+    }
 }

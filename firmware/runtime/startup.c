@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From reset to main on any Cortex-M: the vector table, the FPU, .data and .bss, and what to do on
- * a fault. No interrupt is ever enabled, so the table ends with the system exceptions.
+ * a fault. The table ends with the system exceptions, as no other interrupt is ever enabled than the
+ * one of SysTick, and that only to count cycles.
  */
 #include <stdint.h>
 
 #include "board.h"
 #include "link.h"
 #include "port.h"
+#include "startup.h"
 
 #define VTOR 0xE000ED08u
 
-extern uint32_t __stack_limit[], __stack_top[];
-extern uint32_t __data_start[], __data_end[], __bss_start[], __bss_end[];
-extern const uint32_t __data_load[];
-
-int main(void);
 void Reset_Handler(void);
+void SysTick_Handler(void);
 void startup(void);
 void fault(const uint32_t *stacked);
 
@@ -49,6 +47,11 @@ __attribute__((naked, noreturn, used)) static void fault_entry(void)
                      ".ltorg\n");
 }
 
+__attribute__((weak)) void port_tick(void) {}
+
+/* Not port_tick itself: the emulators count what runs here with the code that it interrupts. */
+__attribute__((used)) void SysTick_Handler(void) { port_tick(); }
+
 typedef union {
     const void *address;
     void (*handler)(void);
@@ -61,31 +64,23 @@ __attribute__((section(".vectors"), used, aligned(256))) const vector vector_tab
     {.handler = fault_entry},  {.handler = fault_entry},   {.handler = fault_entry},
     {.handler = fault_entry},  {.handler = fault_entry},   {.handler = fault_entry},
     {.handler = fault_entry},  {.handler = fault_entry},   {.handler = fault_entry},
-    {.handler = fault_entry},
+    {.handler = SysTick_Handler},
 };
 
 __attribute__((noreturn, used)) void startup(void)
 {
     REG(VTOR) = (uint32_t)(uintptr_t)vector_table;
-    const uint32_t *from = __data_load;
-    for (uint32_t *to = __data_start; to < __data_end; ++to) {
-        *to = *from++;
-    }
-    for (uint32_t *to = __bss_start; to < __bss_end; ++to) {
-        *to = 0;
-    }
+    startup_fill_memory();
     main();
     for (;;) {
     }
 }
 
-/* Reports once, then stands still for a debugger. A stack pointer outside the stack is not
+/* Reports, then stands still for a debugger. A stack pointer outside the stack is not
  * followed: a second fault here would lock the core up, with nothing told. */
 __attribute__((noreturn, used)) void fault(const uint32_t *stacked)
 {
     static const uint32_t unknown[8];
     bool sane = stacked >= __data_start && stacked + 8 <= __stack_top;
     link_fault(sane ? stacked : unknown);
-    for (;;) {
-    }
 }

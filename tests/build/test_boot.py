@@ -11,6 +11,7 @@ import zlib
 from itertools import groupby
 
 import pytest
+from elftools.elf.elffile import ELFFile
 from tiny_model import BOARDS, expected
 
 from edge_runtime.boards import load_board
@@ -19,7 +20,8 @@ pytestmark = pytest.mark.qemu
 
 VALUES = bytes([1, 2, 3, 250, 0, 9, 8, 7])
 EMULATED = [name for name in BOARDS if load_board(name).qemu]
-assert len(EMULATED) >= 2
+assert len(EMULATED) >= 4
+PROGRAMS = {"arm": "qemu-system-arm", "riscv": "qemu-system-riscv32"}
 
 
 def cobs(data):
@@ -49,9 +51,10 @@ def frame(kind, sequence, body=b""):
 class Device:
     """QEMU with the image; `ask` sends a request until it is answered."""
 
-    def __init__(self, elf, machine):
+    def __init__(self, elf, board, *options):
+        command = [PROGRAMS[board.architecture], "-M", board.qemu, "-bios", "none", "-kernel", elf]
         self.process = subprocess.Popen(
-            ["qemu-system-arm", "-M", machine, "-kernel", elf, "-nographic", "-monitor", "none"],
+            [*command, *options, "-nographic", "-monitor", "none"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -93,25 +96,40 @@ class Device:
 
 @pytest.fixture(params=EMULATED)
 def board(request):
-    if shutil.which("qemu-system-arm") is None:
-        pytest.skip("qemu-system-arm is not installed")
-    return load_board(request.param)
+    board = load_board(request.param)
+    program = PROGRAMS[board.architecture]
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    return board
 
 
 @pytest.fixture
 def device(built, compiler, board):
-    device = Device(built(board.name, compiler).elf, board.qemu)
+    if compiler == "gcc" and board.architecture == "riscv":
+        pytest.skip("arm-none-eabi-gcc is for Arm")
+    elf = built(board.name, compiler).elf
+    device = Device(elf, board)
+    with elf.open("rb") as file:
+        note = ELFFile(file).get_section_by_name(".note.gnu.build-id").data()
+    device.build_id = note[16:24]
     yield device
     device.close()
 
 
 def test_a_conversation(device, board):
+    assert device.ask(6, 0) == (7, b"")  # nothing before it was identified
     _, identity = device.ask(1, 1)
-    fields = struct.unpack_from("<HIBBBHIII", identity)
-    mps2 = board.name == "mps2_an386"
-    clock = board.clock.hz if mps2 else board.clock.fallback_hz
-    assert fields == (1, clock, mps2, 1, 1, 2, 8, 8, 4096)
-    assert identity[23:] == board.name.encode() + b"\0tiny\0"
+    *fields, build_id, inputs, outputs, stack = struct.unpack_from("<HIBBBHB8sIII", identity)
+    fixed = board.name != "stm32f405"
+    clock = board.clock.hz if fixed else board.clock.fallback_hz
+    assert fields == [2, clock, fixed, 1, 1, 2, 0]
+    assert (inputs, outputs, stack) == (8, 8, 4096)
+    assert identity[32:] == board.name.encode() + b"\0tiny\0"
+    assert build_id == device.build_id
+
+    status, memory = device.ask(0x10, 2)
+    *_, model_ram, model_ram_end, stack_limit, stack_top = struct.unpack("<8I", memory)
+    assert status == 0 and model_ram_end - model_ram == 20 and stack_top - stack_limit == 4096
 
     write = b"\0" + struct.pack("<I", 0) + VALUES
     read = struct.pack("<BIH", 0, 0, 8)
@@ -132,6 +150,9 @@ def test_a_conversation(device, board):
 
     refused = [
         (9, b"", 1),
+        (0x11, b"\1", 1),  # of a profiling build
+        (0x12, b"\0\0\1\0", 1),
+        (3, b"\1", 2),
         (2, b"\1" + struct.pack("<I", 0), 2),  # no such input
         (2, b"\0" + struct.pack("<I", 1) + VALUES, 2),  # beyond its end
         (2, b"\0" + struct.pack("<I", 0xFFFFFFFF) + VALUES, 2),
@@ -164,16 +185,67 @@ def test_a_fault_is_reported_with_its_registers(tmp_path, board):
 
     from edge_runtime.device.build import build
 
-    source = SOURCE.replace("MODEL_LAYER_HOOK(1);", '__asm__ volatile("udf #7");')
+    undefined = {"arm": "udf #7", "riscv": "unimp"}[board.architecture]
+    source = SOURCE.replace(
+        "    model_layer_1();", f'    __asm__ volatile("{undefined}");\n    model_layer_1();'
+    )
     elf = build(write_tiny_model(tmp_path, board.name, source=source)).elf
-    device = Device(elf, board.qemu)
+    device = Device(elf, board)
     try:
         device.ask(1, 1)
         device.send(frame(3, 2))
         report = device.receive(0xFF, 0)
+        device.send(frame(1, 3))  # a host that missed it is told again
+        assert device.receive(0xFF, 0) == report
         assert report[0] == 4
         registers = struct.unpack("<12I", report[1:])
         assert board.flash.start <= registers[6] < board.flash.end  # pc
-        assert registers[8] == 1 << 16  # CFSR: undefined instruction
+        if board.architecture == "riscv":
+            assert registers[7] == 2 and registers[8:] == (0, 0, 0, 0)  # mcause
+        else:
+            assert registers[8] == 1 << 16  # CFSR: undefined instruction
+    finally:
+        device.close()
+
+
+CYCLES = """
+    if (!port_cycles_start()) {
+        return;
+    }
+    uint64_t before = port_cycles();
+    for (volatile uint32_t i = 0; i < 20000u; ++i) {
+    }
+    uint64_t between = port_cycles() - before;
+    for (volatile uint32_t i = 0; i < 80000u; ++i) {
+    }
+    uint64_t after = port_cycles() - before - between;
+    for (uint32_t i = 0; i < 4; ++i) {
+        model_arena[i] = (int8_t)(between >> (8 * i));
+        model_arena[4 + i] = (int8_t)(after >> (8 * i));
+    }
+"""
+
+
+def test_cycles_move_and_add_up(tmp_path, board):
+    """A loop four times as long takes four times as long. On QEMU these are ticks of a clock that
+    counts instructions, not cycles."""
+    from tiny_model import SOURCE, write_tiny_model
+
+    from edge_runtime.device.build import build
+
+    source = SOURCE.replace("    model_layer_1();", CYCLES)
+    source = source.replace('#include "model.h"', '#include "model.h"\n#include "port.h"')
+    source = source.replace(
+        "static __attribute__((noinline)) void model_layer_1", "void model_layer_1"
+    )
+    source = source.replace("void model_layer_1", "void model_layer_1(void);\nvoid model_layer_1")
+    elf = build(write_tiny_model(tmp_path, board.name, source=source)).elf
+    device = Device(elf, board, "-icount", "shift=0")
+    try:
+        device.ask(1, 1)
+        assert device.ask(3, 1) == (0, b"")
+        _, answer = device.ask(4, 2, struct.pack("<BIH", 0, 0, 8))
+        short, long = struct.unpack("<II", answer)
+        assert short > 1_000 and long / short == pytest.approx(4, rel=0.01)
     finally:
         device.close()

@@ -19,6 +19,7 @@ HEADER = """/* SPDX-License-Identifier: Apache-2.0 */
 #define MODEL_OUTPUTS 1
 #define MODEL_LAYERS 2
 #define MODEL_ARENA_BYTES {arena}
+#define MODEL_STATE_BYTES 4
 #define MODEL_RAM_BYTES (MODEL_ARENA_BYTES + 4)
 void model_reset(void);
 void model_invoke(void);
@@ -32,8 +33,12 @@ const char *model_name(void);
 
 SOURCE = """/* SPDX-License-Identifier: Apache-2.0 */
 #include "model.h"
-#ifndef MODEL_LAYER_HOOK
-#define MODEL_LAYER_HOOK(i)
+#ifdef MODEL_PROFILE
+#include "profile.h"
+#else
+#define MODEL_LAYER_BEGIN(i)
+#define MODEL_LAYER_END(i)
+#define MODEL_LAYER_MADE(i, data, bytes)
 #endif
 static int8_t model_arena[MODEL_ARENA_BYTES] __attribute__((aligned(8)));
 static uint32_t model_state[1];
@@ -43,17 +48,21 @@ static const uint8_t table[FLASH_BYTES] = {[FLASH_BYTES - 1] = 1};
 /* Adds the number of calls since the last reset. */
 static __attribute__((noinline)) void model_layer_0(void)
 {
+    MODEL_LAYER_BEGIN(0);
     for (uint32_t i = 0; i < 8; ++i) {
         model_arena[8 + i] = (int8_t)(model_arena[i] + (int8_t)model_state[0]);
     }
     /* The last entry is never read, which no compiler can know. */
     uint32_t index = (uint8_t)model_arena[8] & 0x80u ? 0 : model_state[0] % (sizeof table - 1);
     model_state[0] += 1u + table[index];
+    MODEL_LAYER_END(0);
+    MODEL_LAYER_MADE(0, model_arena + 8, 8);
 }
 
 /* Scales by weights, in floating point and by way of a 64-bit division. */
 static __attribute__((noinline)) void model_layer_1(void)
 {
+    MODEL_LAYER_BEGIN(1);
     volatile uint8_t stack[STACK_BYTES];
     for (uint32_t i = 0; i < sizeof stack; ++i) {
         stack[i] = 1;
@@ -63,16 +72,15 @@ static __attribute__((noinline)) void model_layer_1(void)
         int64_t halved = (int64_t)scaled * 6 / (model_arena[8 + i] == 0 ? 7 : 12);
         model_arena[i] = (int8_t)halved;
     }
+    MODEL_LAYER_END(1);
+    MODEL_LAYER_MADE(1, model_arena, 8);
 }
 
 void model_reset(void) { model_state[0] = 0; }
 void model_invoke(void)
 {
-    MODEL_LAYER_HOOK(0);
     model_layer_0();
-    MODEL_LAYER_HOOK(1);
     model_layer_1();
-    MODEL_LAYER_HOOK(2);
 }
 void *model_input(uint32_t index) { (void)index; return model_arena; }
 uint32_t model_input_bytes(uint32_t index) { (void)index; return 8; }

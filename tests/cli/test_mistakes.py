@@ -73,6 +73,25 @@ def test_a_good_model_exports_and_emulates(run: Run, model: Path, tmp_path: Path
         assert archive["out0"].shape == (3, 1, 4)
 
 
+def test_a_port_that_is_not_there(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [])
+    tool = tmp_path / "openocd"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    done = run(
+        "export", model, "-b", "nucleo_l4r5zi", "--out", tmp_path / "fw", "--format", "cmake"
+    )
+    assert done.code == 0 and (tmp_path / "fw" / "CMakeLists.txt").exists(), done
+    monkeypatch.setenv("PATH", str(tmp_path))
+    outcome = run("flash", tmp_path / "fw")
+    _refused(outcome, 12, "no port of nucleo_l4r5zi", "0483:374b ST-LINK/V2-1", "seen: none")
+    _refused(run("flash", tmp_path / "fw", "-b", "rpi_pico"), 5, "exported for nucleo_l4r5zi")
+    done = run("flash", tmp_path / "fw", "--port", "COM3", "--json")
+    assert done.code == 0 and "COM3" in done.err and '"method": "openocd"' in done.out
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=FIXTURES)
 @given(
     content=st.binary(max_size=400),

@@ -23,8 +23,12 @@ JUMPS = (5, 8)  # the branch and the return
 CODE = code(*PROGRAM)
 
 
+def read(address, size):
+    return CODE[address - BASE : address - BASE + size]
+
+
 def tracer():
-    return Tracer(lambda address, size: CODE[address - BASE : address - BASE + size])
+    return Tracer(read)
 
 
 def runs_of(entries, taken):
@@ -60,9 +64,12 @@ cuts = st.sets(st.integers(1, len(PROGRAM) - 1))
 @given(entries, st.lists(st.booleans(), max_size=8), cuts, cuts)
 def test_cuts_do_not_matter(entries, taken, first, second):
     runs = list(runs_of(entries, taken))
-    lines = tracer().lines(blocks_of(runs, first))
+    blocks = blocks_of(runs, first)
+    lines = tracer().lines(blocks)
     assert lines == tracer().lines(blocks_of(runs, second))
-    assert instructions(lines) == sum(last - begin + 1 for begin, last, _ in runs)
+    ran = sum(last - begin + 1 for begin, last, _ in runs)
+    assert instructions(blocks, read, "arm") == ran
+    assert sum(line.executions * len(line.instructions) for line in lines) == ran
 
 
 def test_a_loop():
@@ -77,7 +84,16 @@ def test_a_loop():
 
 def test_half_an_instruction_at_the_end_is_left_out():
     half = Block(STARTS[0], SIZES[0] + 2, executions=3, taken=0)
-    assert instructions(tracer().lines([half])) == 3
+    assert instructions([half], read, "arm") == 3
+    (line,) = tracer().lines([half])
+    assert (line.executions, len(line.instructions)) == (3, 1)
+
+
+def test_instructions_of_risc_v():
+    """c.li a0, 5; mul a2, a0, a0; c.j 0: of two, four and two bytes."""
+    raw = bytes.fromhex("1545 3306a502 01a0")
+    block = Block(0, len(raw), executions=2, taken=0)
+    assert instructions([block], lambda at, size: raw[at : at + size], "riscv") == 6
 
 
 def test_nothing_ran():

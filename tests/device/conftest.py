@@ -21,13 +21,13 @@ def firmware(tmp_path_factory):
     """firmware(board, statement) gives the image; the statement runs first in layer 1."""
 
     @cache
-    def make(board, statement="", stack_used=64, compiler="zig"):
+    def make(board, statement="", stack_used=64, compiler="zig", profile=False):
         layer = "static __attribute__((noinline)) void model_layer_1(void)\n{\n"
         assert layer in SOURCE
         source = SOURCE.replace(layer, f"{layer}    {statement}\n")
         folder = tmp_path_factory.mktemp(board)
         write_tiny_model(folder, board, source=source, stack_used=stack_used)
-        return build(folder, compiler=compiler).elf
+        return build(folder, compiler=compiler, profile=profile).elf
 
     return make
 

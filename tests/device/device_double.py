@@ -13,7 +13,7 @@ class Device:
     `damage(bytes)` is applied to everything that the device sends; `lose_requests` drops so many.
     """
 
-    def __init__(self, size=300, damage=lambda sent: sent, lose_requests=0, protocol=1):
+    def __init__(self, size=300, damage=lambda sent: sent, lose_requests=0, protocol=2):
         self.input = bytearray(size)
         self.output = b""
         self.runs = 0
@@ -48,7 +48,7 @@ class Device:
     def _answer(self, frame):
         if frame.kind == 1:
             size = len(self.input)
-            fixed = struct.pack("<HIBBBH", self.protocol, 64_000_000, 1, 1, 1, 2)
+            fixed = struct.pack("<HIBBBHB", self.protocol, 64_000_000, 1, 1, 1, 2, 1) + b"build-id"
             return fixed + struct.pack("<III", size, size, 4096) + b"double\0model\0"
         if frame.kind == 2:
             index, offset = struct.unpack_from("<BI", frame.body)

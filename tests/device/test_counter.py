@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 from collections import Counter as Tally
 from pathlib import Path
 
@@ -24,8 +25,15 @@ INVOKE = Function("model_invoke", BASE + 0x40, 0x10)
 LAYERS = tuple(Function(f"model_layer_{i}", BASE + 0x60 + 0x20 * i, 0x20) for i in range(2))
 KERNEL = Function("kernel", BASE + 0xA0, 0x20)
 CODE = range(BASE, BASE + 0x100)
+TICK = Function("SysTick_Handler", BASE + 0x20, 0x10)
 IMAGE = Image(
-    Path("firmware.elf"), (), BASE, CODE, range(LINK.stop, CODE.stop), (INVOKE, *LAYERS, KERNEL)
+    path=Path("firmware.elf"),
+    architecture="arm",
+    segments=(),
+    vectors=BASE,
+    code=CODE,
+    model_code=range(LINK.stop, CODE.stop),
+    functions=(INVOKE, *LAYERS, KERNEL),
 )
 CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 
@@ -33,8 +41,8 @@ CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32,
 class Native:
     """The counter, called as Unicorn calls it."""
 
-    def __init__(self):
-        self.counter = Counter(IMAGE, new_memory(IMAGE))
+    def __init__(self, image=IMAGE):
+        self.counter = Counter(image, new_memory(image))
         self.stops = 0
         self._stop = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(self._stopped)
         stop = ctypes.cast(self._stop, ctypes.c_void_p)
@@ -153,14 +161,14 @@ def test_too_many_blocks_are_said(monkeypatch):
     ],
 )
 def test_layers_must_be_there(layers, told):
-    image = Image(IMAGE.path, (), BASE, CODE, IMAGE.model_code, (INVOKE, *layers))
+    image = dataclasses.replace(IMAGE, functions=(INVOKE, *layers))
     with pytest.raises(EmulationError, match=told):
         Counter(image, new_memory(image))
 
 
 def test_clones_by_the_compiler_are_layers():
     clone = Function("model_layer_1.constprop.0", LAYERS[1].address, 2)
-    image = Image(IMAGE.path, (), BASE, CODE, IMAGE.model_code, (INVOKE, LAYERS[0], clone, KERNEL))
+    image = dataclasses.replace(IMAGE, functions=(INVOKE, LAYERS[0], clone, KERNEL))
     assert image.layers == (LAYERS[0], clone)
     assert image.where(KERNEL.address + 6) == "kernel+0x6"
     assert image.where(KERNEL.address) == "kernel"
@@ -170,3 +178,13 @@ def test_clones_by_the_compiler_are_layers():
 def test_the_layout_is_that_of_the_native_code():
     assert np.dtype(counters._HEADER).itemsize == 40
     assert np.dtype(counters._BLOCK).itemsize == 32
+
+
+def test_the_interrupt_that_counts_cycles_is_counted_with_what_it_interrupts():
+    native = Native(dataclasses.replace(IMAGE, functions=(TICK, *IMAGE.functions)))
+    native.counter.fuel = 1000
+    layer = LAYERS[1].address
+    native.run([(INVOKE.address, 4), (layer, 4), (TICK.address, 8), (layer + 4, 4)])
+    counted = {block.address for block in native.counter.blocks(FIRST_LAYER + 1)}
+    assert counted == {layer, TICK.address, layer + 4}
+    assert not native.counter.blocks(OUTSIDE)

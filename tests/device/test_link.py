@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from edge_runtime.device.frames import Frame, encode
 from edge_runtime.device.link import (
     Fault,
+    Hang,
     Identity,
     Link,
     NoAnswer,
     Patience,
     Refused,
+    Restarted,
     WrongAnswer,
 )
 from edge_runtime.errors import LinkError
@@ -36,12 +38,15 @@ def flip(sent):
 
 def test_identity():
     assert Link(Device(), QUICK).identify() == Identity(
-        protocol=1,
+        protocol=2,
         clock_hz=64_000_000,
         clock_ok=True,
         inputs=(300,),
         outputs=(300,),
         layers=2,
+        profiles=True,
+        layerwise=False,
+        build_id=b"build-id",
         stack_size=4096,
         board="double",
         model="model",
@@ -57,6 +62,7 @@ def test_an_inference(size):
     link.run()
     assert link.read_output(0, size) == bytes((value + 1) % 256 for value in data)
     assert all(len(request.body) <= 256 for request in device.requests)
+    assert [request.kind for request in device.requests].count(1) == 1  # identified first, once
 
 
 def test_the_rest():
@@ -71,11 +77,14 @@ def test_the_rest():
 
 @pytest.mark.parametrize("damage", [flip, lambda sent: b"", lambda sent: sent[:-3]])
 def test_a_lost_answer_is_asked_for_again(damage):
-    device = Device(damage=once(damage))
-    Link(device, QUICK).run()
+    device = Device()
+    link = Link(device, QUICK)
+    link.identify()
+    device.damage = once(damage)
+    link.run()
     assert device.runs == 1
-    assert len(device.requests) == 2
-    assert device.requests[0] == device.requests[1]
+    assert len(device.requests) == 3
+    assert device.requests[1] == device.requests[2]
 
 
 def test_a_lost_request_is_sent_again():
@@ -113,21 +122,23 @@ def test_noise():
 @pytest.mark.parametrize(("status", "said"), [(1, "does not know"), (2, "argument"), (9, "9")])
 def test_refusal(status, said):
     device = Device()
+    link = Link(device, QUICK)
+    link.identify()
     device.status = status
     with pytest.raises(Refused, match=said):
-        Link(device, QUICK).run()
+        link.run()
 
 
 def test_another_protocol():
-    with pytest.raises(WrongAnswer, match="version 2 of the link, this tool version 1"):
-        Link(Device(protocol=2), QUICK).identify()
+    with pytest.raises(WrongAnswer, match="version 3 of the link, this tool version 2"):
+        Link(Device(protocol=3), QUICK).identify()
 
 
 def test_an_answer_to_something_else():
     def other(sent):
         return encode(Frame(0x86, 1, b"\0\0\0\0\0"))
 
-    with pytest.raises(WrongAnswer, match="kind 0x86"):
+    with pytest.raises(WrongAnswer, match="IDENTIFY was answered by a frame of kind 0x86"):
         Link(Device(damage=other), QUICK).run()
 
 
@@ -143,7 +154,39 @@ def test_a_fault():
     assert error.value.registers.pc == 0x0800_1234
 
 
-@pytest.mark.parametrize("cut", [0, 1, 5, 20, 28, 33])
+def test_a_hang_is_no_missing_board():
+    device = Device()
+    link = Link(device, QUICK)
+    link.identify()
+    device.damage = lambda sent: b""
+    with pytest.raises(Hang, match="RUN, asked 3 times, by firmware that had answered") as error:
+        link.run()
+    assert "reset the board" in error.value.hint
+
+
+STARTED = encode(Frame(0xFE, 0, b"\0"))
+
+
+def test_a_start_before_the_first_answer_is_as_it_should_be():
+    assert Link(Device(damage=lambda sent: STARTED + sent), QUICK).identify().board == "double"
+
+
+@pytest.mark.parametrize("sent", [STARTED, None])
+def test_a_reset_is_told(sent):
+    """By the frame that says so or, where that was lost, by the answer to the next request."""
+    device = Device()
+    link = Link(device, QUICK)
+    link.identify()
+    if sent is None:
+        device.status = 7
+    else:
+        device.damage = lambda _: sent
+    with pytest.raises(Restarted, match="was reset before RUN") as error:
+        link.run()
+    assert "power supply" in error.value.hint
+
+
+@pytest.mark.parametrize("cut", [0, 1, 5, 20, 28, 42])
 def test_a_short_description(cut):
     class Short(Device):
         def _answer(self, frame):

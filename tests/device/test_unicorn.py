@@ -16,17 +16,12 @@ from edge_runtime.boards import load_board
 from edge_runtime.cycles import decode
 from edge_runtime.cycles.instruction import CONTROL
 from edge_runtime.device import machine
+from edge_runtime.device.build import build
+from edge_runtime.device.processor import PROCESSORS
 from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.errors import BoardError, DataError, EmulationError, LinkError
 
-BOARDS = [
-    "mps2_an386",
-    "nucleo_l4r5zi",
-    "nucleo_l552ze_q",
-    "nucleo_f746zg",
-    "rpi_pico",
-    "stm32f405",
-]
+BOARDS = [name for name in tiny_model.BOARDS if load_board(name).core in PROCESSORS]
 BOARD = "nucleo_l4r5zi"
 INPUT = bytes((1, 2, 3, 4, 250, 251, 7, 8))
 
@@ -235,6 +230,39 @@ def test_inputs_must_fit(firmware, inputs):
 def test_an_image_for_another_board(firmware):
     with pytest.raises(EmulationError, match="has no flash"):
         on("rpi_pico", firmware(BOARD))
+
+
+def test_an_image_for_another_architecture(firmware):
+    with pytest.raises(EmulationError, match="is for arm, esp32c3 is riscv"):
+        on("esp32c3", firmware(BOARD))
+
+
+def test_a_core_that_unicorn_lacks(firmware):
+    with pytest.raises(
+        BoardError, match=r"mps3_an547 \(cortex-m55\) cannot be emulated by Unicorn"
+    ):
+        on("mps3_an547", firmware("mps3_an547"))
+
+
+ESP_COUNTER = "uint32_t moved = (uint32_t)port_cycles_start(); model_arena[8] += (int8_t)moved;"
+
+
+def test_the_esp32c3s_counter_does_not_move_here(tmp_path):
+    source = tiny_model.SOURCE.replace(
+        '#include "model.h"', '#include "model.h"\n#include "port.h"'
+    )
+    source = source.replace("model_layer_0();", f"model_layer_0();\n    {ESP_COUNTER}")
+    folder = tiny_model.write_tiny_model(tmp_path, "esp32c3", source=source)
+    with on("esp32c3", build(folder).elf) as target:
+        target.reset()
+        assert target.run([INPUT]) == [tiny_model.expected(INPUT, 0)]
+
+
+def test_what_a_risc_v_core_does_not_have_is_told(firmware):
+    elf = firmware("esp32c3", '__asm__ volatile("unimp");')
+    told = pytest.raises(EmulationError, match=r"model_layer_1\S* ran an instruction that the core")
+    with on("esp32c3", elf) as target, told:
+        target.run([INPUT])
 
 
 def test_the_host_is_no_board_to_emulate(firmware):

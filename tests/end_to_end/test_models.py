@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge_runtime import api
+from edge_runtime.boards import board_names, load_board
 from edge_runtime.cases import Cases
+from edge_runtime.cycles import has_cycle_model
+from edge_runtime.export.firmware import Options
 from edge_runtime.graph import Graph
 
 MODELS = [
@@ -20,6 +24,15 @@ MODELS = [
     "tflm_micro_speech_int8",
 ]
 BOARDS = ["rpi_pico", "nucleo_l4r5zi", "nucleo_f746zg", "nucleo_l552ze_q", "host"]
+PROGRAMS = {"mps3_an547": "qemu-system-arm"}
+OTHER_BOARDS = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(bool(program and not shutil.which(program)), reason=program)
+    )
+    for name in board_names()
+    if name not in BOARDS
+    for program in [PROGRAMS.get(name, "")]
+]
 
 # Peers' figures of notes on kernels: TFLM with CMSIS-NN on Cortex-M4, executed instructions.
 MOST_INSTRUCTIONS_M4 = {
@@ -33,6 +46,15 @@ MOST_RAM = {
     "mlperf_kws_dscnn_int8": 17_000,
     "mlperf_ic_resnet8_int8": 53_000,
     "mlperf_vww_mobilenetv1_025_96_int8": 60_000,
+}
+
+MOST_CODE = 16_000
+"""Bytes of flash besides weights and biases."""
+MOST_CODE_AT_SIZE = {
+    "mlperf_ad_autoencoder_int8": 1_300,
+    "mlperf_kws_dscnn_int8": 6_500,
+    "mlperf_ic_resnet8_int8": 5_300,
+    "mlperf_vww_mobilenetv1_025_96_int8": 10_100,
 }
 
 
@@ -66,6 +88,22 @@ def test_every_stored_case_equals_tflm(models: Path, tmp_path: Path, name: str, 
         assert 0.98 * told.instructions < counted <= told.instructions
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("board", OTHER_BOARDS)
+def test_every_other_board_runs_a_real_model(models: Path, tmp_path: Path, board: str) -> None:
+    name = "mlperf_kws_dscnn_int8" if board in {"esp32c3", "nucleo_h743zi"} else MODELS[0]
+    graph = _graph(models, name)
+    given, expected = _reference(models, name)
+    exported = api.export(graph, board, tmp_path / "firmware")
+    assert exported.image.ram_bytes == exported.manifest.ram_bytes
+    cases = Cases.of([graph.tensors[i] for i in graph.inputs], given, streaming=False).first(1)
+    result = api.emulate(exported.folder, cases)
+    np.testing.assert_array_equal(result.outputs["out0"], expected[:1])
+    assert result.measurement.instructions is not None
+    modelled = has_cycle_model(load_board(board).core)
+    assert (result.measurement.estimated_cycles is not None) == modelled
+
+
 @pytest.mark.parametrize("name", MOST_INSTRUCTIONS_M4)
 def test_cortex_m4_needs_no_more_than_the_best_open_engine(
     models: Path, tmp_path: Path, name: str
@@ -78,6 +116,22 @@ def test_cortex_m4_needs_no_more_than_the_best_open_engine(
     assert result.instructions is not None
     assert result.instructions <= MOST_INSTRUCTIONS_M4[name]
     assert exported.manifest.ram_bytes <= MOST_RAM[name]
+    assert exported.image.flash_bytes - exported.manifest.weights_bytes <= MOST_CODE
+
+
+@pytest.mark.parametrize(("name", "most"), MOST_CODE_AT_SIZE.items())
+def test_optimizing_for_size_changes_no_output(
+    models: Path, tmp_path: Path, name: str, most: int
+) -> None:
+    graph = _graph(models, name)
+    given, expected = _reference(models, name)
+    cases = Cases.of([graph.tensors[i] for i in graph.inputs], given, streaming=False).first(1)
+    options = Options(optimize="size")
+    exported = api.export(graph, "nucleo_l4r5zi", tmp_path / "firmware", options=options)
+    assert exported.manifest.optimize == "size"
+    assert exported.image.flash_bytes - exported.manifest.weights_bytes <= most
+    result = api.emulate(exported.folder, cases)
+    np.testing.assert_array_equal(result.outputs["out0"], expected[:1])
 
 
 @pytest.mark.parametrize("name", MODELS)

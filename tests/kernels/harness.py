@@ -20,16 +20,19 @@ from pathlib import Path
 import numpy as np
 from elftools.elf.elffile import ELFFile
 from struct_layout import pack, prototypes
-from unicorn import Uc, arm_const, unicorn_const
+from unicorn import Uc, arm_const, riscv_const, unicorn_const
 
 from edge_runtime.boards import load_board
 from edge_runtime.cache import cached, digest
+from edge_runtime.cycles.count import sizes
+from edge_runtime.device.processor import PROCESSORS
 from edge_runtime.device.toolchain import find_toolchain
 from edge_runtime.graph import Array
 from edge_runtime.kernels import KERNELS, Choice, Kernel, Site, Struct, kernel_folder
 
 HERE = Path(__file__).parent
 NULL = 0xFFFFFFFF
+ISAS = tuple(dict.fromkeys(kernel.isa for kernel in KERNELS))
 _GUARD = b"\xa5" * 64
 
 
@@ -205,7 +208,10 @@ def _build_host(program: Path) -> None:
                 *(*command, f"-fsanitize={checks}", "-fno-sanitize-recover=all"),
                 *("-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wconversion"),
                 *("-I", str(kernel_folder() / "include"), "-I", str(HERE / "shim"), "-I", folder),
-                *(str(HERE / "host_driver.c"), *map(str, sources("ref") + sources("dsp"))),
+                *(
+                    str(HERE / "host_driver.c"),
+                    *itertools.chain.from_iterable(map(str, sources(isa)) for isa in ISAS),
+                ),
                 *("-o", str(program)),
             ],
             check=True,
@@ -223,11 +229,9 @@ SECTIONS {{
 }}
 ASSERT(SIZEOF(.data) == 0, "a kernel keeps data in RAM")
 """
-_CORES = {
-    "rpi_pico": arm_const.UC_CPU_ARM_CORTEX_M0,
-    "nucleo_l4r5zi": arm_const.UC_CPU_ARM_CORTEX_M4,
-    "nucleo_f746zg": arm_const.UC_CPU_ARM_CORTEX_M7,
-    "nucleo_l552ze_q": arm_const.UC_CPU_ARM_CORTEX_M33,
+_ARGUMENTS = {  # the registers that arguments are passed in, and the return address
+    "arm": ([arm_const.UC_ARM_REG_R0 + i for i in range(4)], arm_const.UC_ARM_REG_LR),
+    "riscv": ([riscv_const.UC_RISCV_REG_A0 + i for i in range(8)], riscv_const.UC_RISCV_REG_RA),
 }
 
 
@@ -244,15 +248,17 @@ class Core:
     """An emulated core with all kernels of its ISAs in flash, called one at a time."""
 
     def __init__(self, board: str, compiler: str = "zig") -> None:
-        self.isas = load_board(board).isas
+        described = load_board(board)
+        self.isas = described.isas
+        self._architecture = described.architecture
+        self._processor = PROCESSORS[described.core]
         elf = cached(
             "kernel-tests",
             digest(_fingerprint(kernel_folder()), _SCRIPT, board, find_toolchain(compiler).version),
             f"{compiler}.elf",
             lambda path: _build_core(board, compiler, path),
         )
-        self._uc = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
-        self._uc.ctl_set_cpu_model(_CORES[board])
+        self._uc = self._processor.emulator()
         self._uc.mem_map(
             _CODE, _CODE_BYTES, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC
         )
@@ -301,26 +307,26 @@ class Core:
         return Run(call.written(results), instructions, _STACK_BYTES - free)
 
     def _call(self, function: int, arguments: list[int], count: bool) -> int | None:
-        uc = self._uc
-        stack = _RAM + _STACK_BYTES - 8 * max(0, len(arguments) - 4)
-        for i, argument in enumerate(arguments):
-            if i < 4:
-                uc.reg_write(arm_const.UC_ARM_REG_R0 + i, argument)
-            else:
-                uc.mem_write(stack + 4 * (i - 4), argument.to_bytes(4, "little"))
-        uc.reg_write(arm_const.UC_ARM_REG_SP, stack)
-        uc.reg_write(arm_const.UC_ARM_REG_LR, self._end | 1)
+        uc, processor = self._uc, self._processor
+        registers, link = _ARGUMENTS[self._architecture]
+        stack = _RAM + _STACK_BYTES - 8 * max(0, len(arguments) - len(registers))
+        for register, argument in zip(registers, arguments, strict=False):
+            uc.reg_write(register, argument)
+        for i, argument in enumerate(arguments[len(registers) :]):
+            uc.mem_write(stack + 4 * i, argument.to_bytes(4, "little"))
+        uc.reg_write(processor.sp, stack)
+        uc.reg_write(link, self._end | processor.thumb)
         self._counts.clear()
         hook = None
         if count:
             hook = uc.hook_add(unicorn_const.UC_HOOK_BLOCK, self._count_block)
             uc.ctl_flush_tb()
         try:
-            uc.emu_start(function | 1, self._end, timeout=120_000_000)
+            uc.emu_start(function | processor.thumb, self._end, timeout=120_000_000)
         finally:
             if hook is not None:
                 uc.hook_del(hook)
-        assert uc.reg_read(arm_const.UC_ARM_REG_PC) & ~1 == self._end, "did not return"
+        assert uc.reg_read(processor.pc) & ~1 == self._end, "did not return"
         if not count:
             return None
         return sum(times * self._length(*block) for block, times in self._counts.items())
@@ -330,13 +336,8 @@ class Core:
 
     @lru_cache  # noqa: B019
     def _length(self, address: int, size: int) -> int:
-        """How many instructions a block has: those of 32 bits start with 0b11101 or more."""
-        code = struct.unpack(f"<{size // 2}H", self._uc.mem_read(address, size))
-        number = place = 0
-        while place < len(code):
-            place += 2 if code[place] >> 11 >= 0b11101 else 1
-            number += 1
-        return number
+        """How many instructions a block has."""
+        return len(list(sizes(bytes(self._uc.mem_read(address, size)), self._architecture)))
 
 
 def _build_core(board_name: str, compiler: str, elf: Path) -> None:

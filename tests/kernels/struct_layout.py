@@ -10,6 +10,7 @@ from functools import lru_cache
 from edge_runtime.kernels import Struct, kernel_folder
 
 _FORMATS = {
+    "int8_t": "b",
     "uint16_t": "H",
     "int16_t": "h",
     "uint32_t": "I",

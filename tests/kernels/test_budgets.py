@@ -65,14 +65,14 @@ def count(core: Core, graph: Graph, choices: dict[str, Choice], values: dict[str
 @pytest.mark.parametrize(
     ("board", "name", "budget", "others"),
     [
-        ("nucleo_l4r5zi", "AD", 375_000, 572_184),
-        ("nucleo_l4r5zi", "KWS", 4_190_000, 7_698_862),
-        ("nucleo_l4r5zi", "IC", 14_300_000, 29_863_409),
-        ("nucleo_l4r5zi", "VWW", 12_000_000, 24_101_870),
-        ("rpi_pico", "AD", 1_600_000, 1_763_366),
-        ("rpi_pico", "KWS", 22_000_000, 29_008_155),
-        pytest.param("rpi_pico", "IC", 82_000_000, 97_569_500, marks=pytest.mark.slow),
-        pytest.param("rpi_pico", "VWW", 66_000_000, 86_878_960, marks=pytest.mark.slow),
+        ("nucleo_l4r5zi", "AD", 342_000, 572_184),
+        ("nucleo_l4r5zi", "KWS", 3_750_000, 7_698_862),
+        ("nucleo_l4r5zi", "IC", 13_800_000, 29_863_409),
+        ("nucleo_l4r5zi", "VWW", 11_000_000, 24_101_870),
+        ("rpi_pico", "AD", 1_050_000, 1_763_366),
+        ("rpi_pico", "KWS", 14_800_000, 29_008_155),
+        pytest.param("rpi_pico", "IC", 55_500_000, 97_569_500, marks=pytest.mark.slow),
+        pytest.param("rpi_pico", "VWW", 44_000_000, 86_878_960, marks=pytest.mark.slow),
     ],
 )
 def test_instructions(models: Path, board: str, name: str, budget: int, others: int) -> None:

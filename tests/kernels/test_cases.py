@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from cases import CASES, every_call
-from harness import Call, Core, Host
+from harness import ISAS, Call, Core, Host
 from sites import Case
 
 from edge_runtime.kernels import KERNELS
@@ -17,7 +17,7 @@ def told(case: Case, call: Call) -> str:
 
 
 def test_host_under_sanitizers() -> None:
-    pairs = list(every_call(CASES, ("ref", "dsp")))
+    pairs = list(every_call(CASES, ISAS))
     served = {call.kernel.name for _, call in pairs}
     assert served == {kernel.name for kernel in KERNELS}
     for (case, call), output in zip(pairs, Host().run([c for _, c in pairs]), strict=True):
@@ -25,15 +25,16 @@ def test_host_under_sanitizers() -> None:
 
 
 @pytest.mark.gcc
-def test_emulated_core_built_by_gcc() -> None:
+@pytest.mark.parametrize(("board", "isa"), [("rpi_pico", "m0"), ("nucleo_l4r5zi", "dsp")])
+def test_emulated_core_built_by_gcc(board: str, isa: str) -> None:
     if shutil.which("arm-none-eabi-gcc") is None:
         pytest.skip("arm-none-eabi-gcc is not installed")
-    core = Core("nucleo_l4r5zi", "gcc")
-    for case, call in every_call(CASES, ["dsp"]):
+    core = Core(board, "gcc")
+    for case, call in every_call(CASES, [isa]):
         assert case.matches(core.run(call).output), told(case, call)
 
 
-@pytest.mark.parametrize("board", ["rpi_pico", "nucleo_l4r5zi", "nucleo_l552ze_q"])
+@pytest.mark.parametrize("board", ["rpi_pico", "nucleo_l4r5zi", "nucleo_l552ze_q", "esp32c3"])
 def test_emulated_core(board: str) -> None:
     core = Core(board)
     for case, call in every_call(CASES, core.isas):

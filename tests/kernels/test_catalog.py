@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from axis_cases import one
 from cases import CASES
-from sites import Case, Numbers, activation, conv, depthwise, linear
+from harness import ISAS
+from sites import Case, Numbers, activation, add, conv, depthwise, linear
 from struct_layout import prototypes, structs
 
 from edge_runtime.errors import ModelError, Problem
-from edge_runtime.graph import DType, Graph, Node, Quantization, Tensor, Window
+from edge_runtime.graph import Activation, DType, Graph, Node, Quantization, Tensor, Window
 from edge_runtime.graph.verify import verify
 from edge_runtime.kernels import (
     KERNELS,
@@ -38,7 +39,7 @@ def test_every_kernel_has_its_file_and_prototype() -> None:
     assert set(prototypes()) == {kernel.name for kernel in KERNELS}
     files = {
         str(path.relative_to(kernel_folder()))
-        for isa in ("ref", "dsp")
+        for isa in ISAS
         for path in (kernel_folder() / isa).glob("*.c")
     }
     assert files == {kernel.source for kernel in KERNELS}
@@ -68,14 +69,27 @@ def test_the_first_isa_that_serves_is_chosen_and_says_why() -> None:
 
 
 def test_a_refusal_is_told() -> None:
-    doubled = depthwise("", (3, 3, 2), (1, 3, 3, 4), POINT, Numbers(), RANDOM)
-    choice = chosen(doubled, *FAST)
-    assert choice.kernel.name == "er_depthwise_s8_ref"
-    assert choice.reason == "ref: portable C; dsp refuses a channel multiplier of 2"
+    repeated = add(((4,), (2, 4)), (0.1, 0.1, 0.1), (0, 0, 0), Activation.NONE, RANDOM)
+    choice = chosen(repeated, *FAST)
+    assert choice.kernel.name == "er_add_broadcast_s8_ref"
+    assert (
+        choice.reason == "ref: portable C, broadcasting; dsp refuses operands of different shapes"
+    )
+
+
+def test_planes_serve_3x3_kernels_and_pixels_all_others() -> None:
+    same = Window.same((6, 6), (3, 3))
+    plane = depthwise("", (6, 6, 4), (1, 3, 3, 4), same, Numbers(), RANDOM)
+    assert chosen(plane, *FAST).kernel.name == "er_depthwise_3x3_s8_dsp"
+    doubled = depthwise("", (6, 6, 2), (1, 3, 3, 4), same, Numbers(), RANDOM)
+    assert chosen(doubled, *FAST).kernel.name == "er_depthwise_3x3_s8_dsp"
+    assert chosen(doubled, *FAST).demand.in_place == ()
+    tall = depthwise("", (9, 1, 4), (1, 5, 1, 4), POINT, Numbers(), RANDOM)
+    assert chosen(tall, *FAST).kernel.name == "er_depthwise_s8_dsp"
 
 
 def test_depthwise_of_one_channel_is_a_convolution() -> None:
-    single = depthwise("", (3, 3, 1), (1, 3, 3, 8), POINT, Numbers(), RANDOM)
+    single = depthwise("", (5, 5, 1), (1, 5, 5, 8), POINT, Numbers(), RANDOM)
     assert chosen(single, *FAST).kernel.name == "er_conv_s8_dsp"
     assert chosen(single, "ref").kernel.name == "er_conv_s8_ref"
 
@@ -150,12 +164,12 @@ def test_convolution_in_place(
 
 
 def test_scratch_of_the_published_layers() -> None:
-    """Four columns of int16 for a convolution, three padded rows for a depthwise one."""
+    """Four columns of int16 for a convolution, a strip of padded rows for a depthwise one."""
     point = conv("", (25, 5, 64), (64, 1, 1, 64), POINT, Numbers(), RANDOM)
     assert chosen(point, *FAST).demand.scratch_bytes == 4 * 64 * 2
     window = Window.same((48, 48), (3, 3))
     plane = depthwise("", (48, 48, 8), (1, 3, 3, 8), window, Numbers(), RANDOM)
-    assert chosen(plane, *FAST).demand.scratch_bytes == 3 * 50 * 2
+    assert chosen(plane, *FAST).demand.scratch_bytes == 7 * 50 * 2 + 12
     assert chosen(linear("", 1, 640, 128, Numbers(), RANDOM), *FAST).demand.scratch_bytes == 0
 
 

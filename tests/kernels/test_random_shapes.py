@@ -1,4 +1,4 @@
-"""Layers of random shapes, by every kernel that serves them: sanitized, and on a Cortex-M4."""
+"""Layers of random shapes, by every kernel that serves them: sanitized, and on a core."""
 
 from __future__ import annotations
 
@@ -77,8 +77,9 @@ def forms(draw: st.DrawFn) -> Case:
 
 
 @pytest.fixture(scope="module")
-def machines() -> tuple[Host, Core]:
-    return Host(), Core("nucleo_l4r5zi")
+def machines() -> tuple[Host, dict[str, Core]]:
+    m0, m4 = Core("rpi_pico"), Core("nucleo_l4r5zi")
+    return Host(), {"m0": m0, "ref": m4, "dsp": m4}
 
 
 @settings(
@@ -88,9 +89,10 @@ def machines() -> tuple[Host, Core]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )
 @given(found=st.lists(st.one_of(convolutions(), products(), forms()), min_size=1, max_size=20))
-def test_random_shapes(machines: tuple[Host, Core], found: list[Case]) -> None:
-    host, core = machines
-    pairs = list(every_call(found, ("ref", "dsp")))
+def test_random_shapes(machines: tuple[Host, dict[str, Core]], found: list[Case]) -> None:
+    host, cores = machines
+    pairs = list(every_call(found, tuple(cores)))
     for (case, call), output in zip(pairs, host.run([c for _, c in pairs]), strict=True):
         assert case.matches(output), (call.kernel.name, call.over, call.struct)
+        core = cores[call.kernel.isa]
         assert case.matches(core.run(call).output), (call.kernel.name, call.over, call.struct)

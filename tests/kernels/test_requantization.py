@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 import pytest
-from harness import Call, Core, Host
+from harness import ISAS, Call, Core, Host
 from sites import Case, Numbers, conv, depthwise, linear
 
 from edge_runtime import numerics
@@ -65,7 +65,11 @@ def call_with(case: Case, kernel_name: str, shifts: range) -> tuple[Call, bytes]
     scaled = numerics.multiply(total, mantissa, shift) + output.quant.zero_point
     one = np.clip(scaled, *quantized_bounds(op.activation, output)).astype(np.int8)
     expected = np.tile(one, output.elements // len(one)).tobytes()
-    return dataclasses.replace(plain, constants=constants), expected
+    # Each channel has a factor of its own here.
+    each = {"scale_step": 1}
+    fields = tuple((name, each.get(name, value)) for name, value in plain.struct.fields)
+    struct = dataclasses.replace(plain.struct, fields=fields)
+    return dataclasses.replace(plain, struct=struct, constants=constants), expected
 
 
 def cases(isa: str, shifts: range, numbers: Numbers) -> list[tuple[Call, bytes]]:
@@ -80,36 +84,50 @@ def cases(isa: str, shifts: range, numbers: Numbers) -> list[tuple[Call, bytes]]
         ),
         (linear("", 1, 4, channels, numbers, random), "linear"),
     )
-    return [call_with(case, f"er_{name}_s8_{isa}", shifts) for case, name in sites]
+    pairs = [call_with(case, f"er_{name}_s8_{isa}", shifts) for case, name in sites]
+    if isa == "dsp" and shifts == QUICK:
+        window = Window.same((2, 3), (3, 3))
+        wide = depthwise("", (2, 3, channels), (1, 3, 3, channels), window, numbers, random)
+        pairs.append(call_with(wide, "er_depthwise_3x3_s8_dsp", shifts))
+    return pairs
 
 
 def _same() -> Window:
     return Window.same((1, 2), (3, 3))
 
 
-VARIANTS = [
-    (shifts, numbers)
-    for shifts in (QUICK, ALL)
-    for numbers in (
-        Numbers(out_zero=-128),
-        Numbers(out_zero=127),
-        Numbers(out_zero=-3, activation=Activation.RELU),
-    )
-]
+def variants(isa: str) -> list[tuple[range, Numbers]]:
+    """Shifts that the kernels of `isa` take, and what bounds the outputs."""
+    return [
+        (shifts, numbers)
+        for shifts in ((QUICK,) if isa == "m0" else (QUICK, ALL))
+        for numbers in (
+            Numbers(out_zero=-128),
+            Numbers(out_zero=127),
+            Numbers(out_zero=-3, activation=Activation.RELU),
+        )
+    ]
 
 
-@pytest.mark.parametrize("isa", ["ref", "dsp"])
+@pytest.mark.parametrize("isa", ISAS)
 def test_host(isa: str) -> None:
-    pairs = [pair for shifts, numbers in VARIANTS for pair in cases(isa, shifts, numbers)]
+    pairs = [pair for shifts, numbers in variants(isa) for pair in cases(isa, shifts, numbers)]
     for (call, expected), output in zip(pairs, Host().run([c for c, _ in pairs]), strict=True):
         assert output == expected, call.kernel.name
 
 
 @pytest.mark.parametrize(
-    ("board", "isa"), [("rpi_pico", "ref"), ("nucleo_l4r5zi", "dsp"), ("nucleo_l552ze_q", "dsp")]
+    ("board", "isa"),
+    [
+        ("rpi_pico", "ref"),
+        ("rpi_pico", "m0"),
+        ("nucleo_l4r5zi", "dsp"),
+        ("nucleo_l552ze_q", "dsp"),
+        ("esp32c3", "ref"),
+    ],
 )
 def test_core(board: str, isa: str) -> None:
     core = Core(board)
-    for shifts, numbers in VARIANTS:
+    for shifts, numbers in variants(isa):
         for call, expected in cases(isa, shifts, numbers):
             assert core.run(call).output == expected, call.kernel.name

@@ -24,7 +24,7 @@ from edge_runtime.quant import (
     quantize,
     samples_of,
 )
-from edge_runtime.quant.build import flash_bytes
+from edge_runtime.quant.flash import flash_bytes
 
 FLOAT, INT4 = DType.FLOAT32, DType.INT4
 

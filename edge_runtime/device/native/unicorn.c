@@ -39,7 +39,8 @@ void er_write(void *emulator, uint64_t offset, unsigned size, uint64_t value, vo
 /* A serial port. peripherals.py has the same layout. */
 typedef struct {
     uint32_t base;     /* offset of the port in its window of registers */
-    uint32_t status;   /* offsets in the port */
+    uint32_t status;   /* offsets in the port: of what says whether a byte has come in, */
+    uint32_t free;     /* and of what says that one can be sent */
     uint32_t receive;
     uint32_t transmit;
     uint32_t ready;    /* bits of the status: a byte has come in, */
@@ -80,6 +81,9 @@ uint64_t er_port_read(void *emulator, uint64_t offset, unsigned size, void *user
     er_port *port = user;
     if (offset == port->base + port->status) {
         return look(port, emulator);
+    }
+    if (offset == port->base + port->free) {
+        return 1;
     }
     if (offset == port->base + port->receive) {
         return port->received < port->to_receive ? port->input[port->received++] : 0;

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from edge_runtime.graph import DType
+from collections.abc import Callable
+
+from edge_runtime.graph import Array, DType
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
 from edge_runtime.kernels.packing import (
     channels_first,
     channels_last,
+    fill_square,
     linear_constants,
     offset_constants,
     pack_channel_pairs,
@@ -17,6 +20,13 @@ from edge_runtime.kernels.refusals import packed, weighted
 from edge_runtime.kernels.struct import Struct, clamp, pointers, zeros
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, FullyConnected, Linear, TransposeConv2D
 from edge_runtime.ops.linear import weight_zero
+
+_SQUARE = 3
+"""Taps of er_depthwise_3x3_s8_dsp each way; zeros stand for those that a smaller kernel lacks."""
+_FEWEST_COLUMNS = 3
+"""Of outputs, for channel planes to take less than pixels."""
+_LARGEST_QUICK_SHIFT = -2
+"""Of factors that er_scale_quickly serves."""
 
 
 def group_count(site: Site) -> int:
@@ -67,11 +77,43 @@ def _single_channel(site: Site) -> str | None:
     return refused
 
 
-def _plane(site: Site) -> str | None:
+def plain_depthwise(site: Site) -> str | None:
+    """Refuses all but a channel of output for each of input."""
+    return _window(site) or _multiplied(site)
+
+
+def _multiplied(site: Site) -> str | None:
+    multiplier = site.output.shape[3] // site.inputs[0].shape[3]
+    return f"a channel multiplier of {multiplier}" if multiplier > 1 else None
+
+
+def _strips(site: Site) -> str | None:
+    """What er_depthwise_3x3_s8_dsp cannot do, or er_depthwise_s8_dsp does with less."""
     refused = _window(site)
-    if refused is None and site.inputs[0].shape[3] != site.output.shape[3]:
-        return f"a channel multiplier of {site.output.shape[3] // site.inputs[0].shape[3]}"
-    return refused
+    if refused is not None:
+        return refused
+    slide = Sliding.of(site)
+    window = slide.window
+    if max(slide.kernel) > _SQUARE or window.dilation != (1, 1):
+        return f"more than {_SQUARE} x {_SQUARE} taps, or dilation"
+    if window.stride[1] > 2 or window.pad_before[1] > 2:
+        return "a stride or padding of more than 2 columns"
+    if slide.output[1] < _FEWEST_COLUMNS:
+        return f"{slide.output[1]} columns (at least {_FEWEST_COLUMNS})"
+    return _large_factors(site)
+
+
+def _large_factors(site: Site) -> str | None:
+    op = site.node.op
+    assert isinstance(op, Linear)
+    factors = op.multipliers(site.inputs, site.output)
+    if any(factor.mantissa and factor.shift > _LARGEST_QUICK_SHIFT for factor in factors):
+        return "factors of 1/4 or more"
+    return None
+
+
+def _small_factors(refuses: Callable[[Site], str | None]) -> Callable[[Site], str | None]:
+    return lambda site: refuses(site) or _large_factors(site)
 
 
 def _conv_ref(site: Site) -> Demand:
@@ -81,14 +123,27 @@ def _conv_ref(site: Site) -> Demand:
     return Demand(_depth(site), trailing, constants, images=images, rows=image_rows(site))
 
 
+def run_of(site: Site) -> int:
+    """How many elements one row of a convolution's kernel reads."""
+    return Sliding.of(site).kernel[1] * site.inputs[0].shape[3]
+
+
 def _conv_dsp(site: Site) -> Demand:
-    depth = _depth(site)
-    columns = 4 * 4 * -(-depth // 2)
-    patch = 0 if site.inputs[0].shape[3] % 4 == 0 else depth
-    constants = linear_constants(site, pack_channel_pairs)
-    slide, images = Sliding.of(site), site.inputs[0].shape[0]
+    slide, images, run = Sliding.of(site), site.inputs[0].shape[0], run_of(site)
+    columns = 4 * 4 * slide.kernel[0] * -(-run // 2)
+    copied = 0 if slide.columns_inside() else run
+    constants = linear_constants(site, lambda rows: pack_channel_pairs(rows, run))
     trailing = slide.trailing(images)
-    return Demand(columns + patch, trailing, constants, images=images, rows=image_rows(site))
+    return Demand(columns + copied, trailing, constants, images=images, rows=image_rows(site))
+
+
+def _conv_m0(site: Site) -> Demand:
+    constants = linear_constants(site, channels_first)
+    slide, images = Sliding.of(site), site.inputs[0].shape[0]
+    side_by_side = slide.taps == 1 and slide.window.pad_before == slide.window.pad_after == (0, 0)
+    scratch = 0 if side_by_side else _depth(site)
+    over = () if side_by_side else slide.trailing(images)
+    return Demand(scratch, over, constants, images=images, rows=image_rows(site))
 
 
 def _depth(site: Site) -> int:
@@ -104,19 +159,40 @@ def _depthwise_ref(site: Site) -> Demand:
 
 
 def _depthwise_dsp(site: Site) -> Demand:
-    sliding = Sliding.of(site)
-    images = site.inputs[0].shape[0]
-    over = (0,) if sliding.rows_trail() and sliding.fits_behind(images) else ()
-    constants = linear_constants(site, channels_first)
+    slide, images = Sliding.of(site), site.inputs[0].shape[0]
+    constants = linear_constants(site, channels_last, fold=False)
+    # The last four channels may overlap the four before.
+    whole = slide.in_c == slide.out_c and slide.in_c % 4 == 0
+    over = slide.trailing(images) if whole else ()
+    return Demand(8 * slide.taps, over, constants, images=images, rows=image_rows(site))
+
+
+def _depthwise_m0(site: Site) -> Demand:
+    slide, images = Sliding.of(site), site.inputs[0].shape[0]
+    constants = linear_constants(site, channels_last)
+    scratch = 8 * slide.taps + slide.in_c
+    return Demand(scratch, (), constants, images=images, rows=image_rows(site))
+
+
+def _depthwise_3x3_dsp(site: Site) -> Demand:
+    slide = Sliding.of(site)
+    constants = linear_constants(site, lambda rows: fill_square(rows, slide.kernel, _SQUARE))
+    return planes(site, slide.strip_bytes(), constants)
+
+
+def planes(site: Site, scratch: int, constants: dict[str, Array]) -> Demand:
+    """What kernels ask for that go channel by channel, row by row."""
+    slide, images = Sliding.of(site), site.inputs[0].shape[0]
+    trails = slide.in_c == slide.out_c and slide.rows_trail() and slide.fits_behind(images)
     # Each call sets every channel up, and expands the rows that it shares with the one before.
-    again = max(0, sliding.kernel[0] - sliding.window.stride[0]) * sliding.image[1]
+    again = max(0, slide.kernel[0] - slide.window.stride[0]) * slide.image[1]
     return Demand(
-        sliding.ring_bytes(),
-        over,
+        scratch,
+        (0,) if trails else (),
         constants,
         images=images,
         rows=image_rows(site),
-        row_cost=sliding.out_c * (180 + 4 * again),
+        row_cost=slide.out_c * (120 + 3 * again),
     )
 
 
@@ -131,11 +207,25 @@ def _transposed(site: Site) -> Demand:
 
 
 def _linear_ref(site: Site) -> Demand:
-    return Demand(constants=linear_constants(site, channels_first))
+    return Demand(constants=shared_factors(site, linear_constants(site, channels_first)))
 
 
 def _linear_dsp(site: Site) -> Demand:
-    return Demand(constants=linear_constants(site, pack_row_pairs))
+    return Demand(constants=shared_factors(site, linear_constants(site, pack_row_pairs)))
+
+
+def shared_factors(site: Site, constants: dict[str, Array]) -> dict[str, Array]:
+    """Four factors for all outputs where these are alike; kernels make four outputs at a time."""
+    if _is_uniform(site):
+        constants |= {name: constants[name][:4] for name in ("mantissa", "shift")}
+    return constants
+
+
+def _is_uniform(site: Site) -> bool:
+    """Whether one factor serves all outputs."""
+    op = site.node.op
+    assert isinstance(op, FullyConnected)
+    return len(set(op.multipliers(site.inputs, site.output))) == 1
 
 
 _CONSTANTS = pointers("weights", "bias", "mantissa", "shift")
@@ -183,12 +273,21 @@ def _linear_struct(site: Site) -> Struct:
             *sizes,
             *zeros(site.inputs[0], site.output),
             *clamp(op.activation, site.output),
+            ("scale_step", 0 if _is_uniform(site) else 1),
             *_CONSTANTS,
         ),
     )
 
 
 KERNELS = (
+    declare(
+        "er_depthwise_3x3_s8_dsp",
+        DepthwiseConv2D,
+        "channel planes, 2 outputs at a time by SMLAD",
+        _strips,
+        _depthwise_3x3_dsp,
+        _conv_struct,
+    ),
     declare(
         "er_conv_s8_dsp",
         Conv2D,
@@ -208,13 +307,45 @@ KERNELS = (
     declare(
         "er_depthwise_s8_dsp",
         DepthwiseConv2D,
-        "channel planes through a ring of rows",
-        _plane,
+        "4 channels at a time by SMLABB",
+        _window,
         _depthwise_dsp,
         _conv_struct,
     ),
     declare(
         "er_linear_s8_dsp", FullyConnected, "4 rows by SMLAD", _rows, _linear_dsp, _linear_struct
+    ),
+    declare(
+        "er_depthwise_s8_m0",
+        DepthwiseConv2D,
+        "pixel by pixel",
+        _small_factors(plain_depthwise),
+        _depthwise_m0,
+        _conv_struct,
+    ),
+    declare(
+        "er_conv_s8_m0",
+        Conv2D,
+        "4 channels at a time",
+        _small_factors(_ungrouped),
+        _conv_m0,
+        _conv_struct,
+    ),
+    declare(
+        "er_conv_s8_m0",
+        DepthwiseConv2D,
+        "one input channel: as a convolution, 4 channels at a time",
+        _small_factors(_single_channel),
+        _conv_m0,
+        _conv_struct,
+    ),
+    declare(
+        "er_linear_s8_m0",
+        FullyConnected,
+        "4 rows at a time",
+        _small_factors(_rows),
+        _linear_ref,
+        _linear_struct,
     ),
     declare("er_conv_s8_ref", Conv2D, "portable C", _ungrouped, _conv_ref, _conv_struct),
     declare(

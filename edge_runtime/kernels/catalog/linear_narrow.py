@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from edge_runtime.graph import DType, Op
 from edge_runtime.kernels.catalog import linear
+from edge_runtime.kernels.geometry import Sliding
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
 from edge_runtime.kernels.packing import (
     Int8,
@@ -31,18 +32,22 @@ def _widened(site: Site) -> Site:
     return replace(site, inputs=(image, replace(weights, dtype=DType.INT8), *bias))
 
 
+def _relative(name: str, op: type[Op]) -> Kernel:
+    return next(each for each in linear.KERNELS if each.name == name and each.op is op)
+
+
 def _narrow(
     name: str,
     op: type[Op],
     reason: str,
-    pack: Callable[[Int8], Int8],
+    pack: Callable[[Site, Int8], Int8],
     *,
     fold: bool = True,
     scratch: Callable[[Site, int], int] = lambda site, bytes_of_relative: bytes_of_relative,
 ) -> Kernel:
     """A kernel by its name, and what it does otherwise than its relative."""
     like = name.replace("w4", "")
-    relative = next(each for each in linear.KERNELS if each.name == like and each.op is op)
+    relative = _relative(like, op)
 
     def refuses(site: Site) -> str | None:
         refused = weighted(site, DType.INT8, DType.INT4) or relative.refuses(_widened(site))
@@ -53,18 +58,36 @@ def _narrow(
 
     def demand(site: Site) -> Demand:
         asked = relative.demand(_widened(site))
-        return replace(
-            asked,
-            scratch_bytes=scratch(site, asked.scratch_bytes),
-            constants=linear_constants(site, pack, fold=fold),
-        )
+        constants = linear_constants(site, lambda rows: pack(site, rows), fold=fold)
+        if op is FullyConnected:
+            constants = linear.shared_factors(_widened(site), constants)
+        scratch_bytes = scratch(site, asked.scratch_bytes)
+        return replace(asked, scratch_bytes=scratch_bytes, constants=constants)
 
     return declare(name, op, reason, refuses, demand, relative.parameters)
 
 
-def _with_a_channel(site: Site, ring: int) -> int:
-    """Room for the weights of one channel behind the ring of rows."""
-    return ring + site.inputs[1].shape[1] * site.inputs[1].shape[2]
+def _pack_channel_pairs(site: Site, rows: Int8) -> Int8:
+    return pack_channel_pairs_4(rows, linear.run_of(site))
+
+
+def _pack_row_pairs(site: Site, rows: Int8) -> Int8:
+    return pack_row_pairs_4(rows)
+
+
+def _nibbles_first(site: Site, rows: Int8) -> Int8:
+    return nibbles_first(rows)
+
+
+def _planes(site: Site) -> str | None:
+    return weighted(site, DType.INT8, DType.INT4) or linear.plain_depthwise(_widened(site))
+
+
+def _ring(site: Site) -> Demand:
+    """A ring of rows, and behind it room for the weights of one channel."""
+    slide = Sliding.of(site)
+    constants = linear_constants(site, nibbles_first)
+    return linear.planes(_widened(site), slide.ring_bytes() + slide.taps, constants)
 
 
 def _none(site: Site, sums: int) -> int:
@@ -76,30 +99,31 @@ KERNELS = (
         "er_conv_s8w4_dsp",
         Conv2D,
         "2 channels x 4 pixels by SMLAD, int4 weights unpacked in registers",
-        pack_channel_pairs_4,
+        _pack_channel_pairs,
     ),
-    _narrow(
+    declare(
         "er_depthwise_s8w4_dsp",
         DepthwiseConv2D,
         "channel planes through a ring of rows, int4 weights unpacked once a channel",
-        nibbles_first,
-        scratch=_with_a_channel,
+        _planes,
+        _ring,
+        _relative("er_depthwise_s8_dsp", DepthwiseConv2D).parameters,
     ),
     _narrow(
         "er_linear_s8w4_dsp",
         FullyConnected,
         "4 rows by SMLAD, int4 weights unpacked in registers",
-        pack_row_pairs_4,
+        _pack_row_pairs,
     ),
-    _narrow("er_conv_s8w4_ref", Conv2D, "portable C, int4 weights", nibbles_first),
+    _narrow("er_conv_s8w4_ref", Conv2D, "portable C, int4 weights", _nibbles_first),
     _narrow(
         "er_depthwise_s8w4_ref",
         DepthwiseConv2D,
         "portable C, int4 weights",
-        nibbles_first,
+        _nibbles_first,
         fold=False,
         scratch=_none,
     ),
-    _narrow("er_linear_s8w4_ref", FullyConnected, "portable C, int4 weights", nibbles_first),
+    _narrow("er_linear_s8w4_ref", FullyConnected, "portable C, int4 weights", _nibbles_first),
 )
 """In order of preference within an ISA and an operation."""

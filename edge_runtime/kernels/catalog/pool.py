@@ -11,6 +11,9 @@ from edge_runtime.kernels.refusals import MOST_SUMMED, MOST_SUMMED_WIDE, of_type
 from edge_runtime.kernels.struct import Field, Struct, clamp, float_clamp
 from edge_runtime.ops import AveragePool2D, MaxPool2D, Pool2D
 
+_MOST_IN_16_BITS = 256
+"""So many int8 values add up within 16 bits."""
+
 
 def _typed(dtype: DType) -> Callable[[Site], str | None]:
     return lambda site: of_type(site, dtype) or Sliding.of(site).too_large
@@ -58,6 +61,18 @@ def _struct_f32(site: Site) -> Struct:
     return Struct("er_pool_f32", fields)
 
 
+def _side_by_side(site: Site) -> str | None:
+    """What sums of 16 bits cannot hold, and windows with gaps or padding that counts."""
+    refused = _summable(DType.INT8, _MOST_IN_16_BITS)(site)
+    op = site.node.op
+    assert isinstance(op, AveragePool2D)
+    if refused is None and op.window.dilation != (1, 1):
+        return "dilation"
+    if refused is None and op.count_include_pad:
+        return "averages that count padding"
+    return refused
+
+
 def _average(name: str, dtype: DType, most: int) -> Kernel:
     parameters = _struct_f32 if dtype.is_float else _struct
     refuses = _summable(dtype, most)
@@ -70,6 +85,14 @@ def _max(name: str, dtype: DType) -> Kernel:
 
 
 KERNELS = (
+    declare(
+        "er_average_pool_s8_dsp",
+        AveragePool2D,
+        "4 channels at a time by SXTAB16",
+        _side_by_side,
+        _demand,
+        _struct,
+    ),
     _average("er_average_pool_s8_ref", DType.INT8, MOST_SUMMED),
     _average("er_average_pool_s16_ref", DType.INT16, MOST_SUMMED_WIDE),
     _average("er_average_pool_f32_ref", DType.FLOAT32, MOST_SUMMED),

@@ -32,10 +32,24 @@ static inline int32_t finished_sum(int32_t bias, int32_t sum)
     return sum;
 }
 
+/* How many of the four steps of the loop's first turn are left out. */
+static inline uint32_t loop_of(const er_pair *columns, uint32_t pairs)
+{
+    (void)columns;
+    return -pairs % 4;
+}
+
+/* The address, with the mark of Thumb code, at which the loop is entered. */
+#define PREPARE                                                                                    \
+    "movs r12, #52\n\t"                                                                            \
+    "adr lr, 2f\n\t"                                                                               \
+    "mla r3, r3, r12, lr\n\t"                                                                      \
+    "adds r3, r3, #1\n\t"
+
 #define START                                                                                      \
-    "ldr r2, [r0, #16]\n\t"                                                                        \
+    "ldr r2, [sp, #20]\n\t"                                                                        \
     "ldrd r4, r8, [r2], #8\n\t"                                                                    \
-    "str r2, [r0, #16]\n\t"                                                                        \
+    "str r2, [sp, #20]\n\t"                                                                        \
     "mov r5, r4\n\t"                                                                               \
     "mov r6, r4\n\t"                                                                               \
     "mov r7, r4\n\t"                                                                               \
@@ -43,6 +57,7 @@ static inline int32_t finished_sum(int32_t bias, int32_t sum)
     "mov r10, r8\n\t"                                                                              \
     "mov r11, r8\n\t"
 
+/* 13 instructions of four bytes each. */
 #define STEP                                                                                       \
     "ldr r2, [r0], #4\n\t"                                                                         \
     "ldrd r12, lr, [r1], #8\n\t"                                                                   \
@@ -58,7 +73,13 @@ static inline int32_t finished_sum(int32_t bias, int32_t sum)
     "smlad r7, r2, lr, r7\n\t"                                                                     \
     "smlad r11, r3, lr, r11\n\t"
 
-#define FOUR_STEPS STEP STEP STEP STEP
+#define LOOP                                                                                       \
+    "ldr pc, [sp, #8]\n\t"                                                                         \
+    ".balign 4\n"                                                                                  \
+    "2:\n\t" STEP STEP STEP STEP "ldr r2, [sp, #4]\n\t"                                           \
+    "cmp r1, r2\n\t"                                                                               \
+    "bne 2b\n\t"
+
 #define FINISH ""
 
 #include "er_conv_dsp.h"

@@ -48,6 +48,14 @@ static inline int32_t finished_sum(int32_t bias, int32_t sum)
     return er_wrapping_add(bias, sum >> 4);
 }
 
+/* Where the columns that are in fours end. */
+static inline uint32_t loop_of(const er_pair *columns, uint32_t pairs)
+{
+    return (uint32_t)(uintptr_t)(columns + pairs / 4 * 4 * 4);
+}
+
+#define PREPARE ""
+
 #define START                                                                                      \
     "movs r4, #0\n\t"                                                                              \
     "movs r5, #0\n\t"                                                                              \
@@ -80,17 +88,28 @@ static inline int32_t finished_sum(int32_t bias, int32_t sum)
     "ldr r2, [r0], #4\n\t"                                                                         \
     "lsl r2, r2, #4\n\t" ADD_UPPER
 
-#define FOUR_STEPS TWO_STEPS TWO_STEPS
-#define STEP "ldr r2, [r0], #4\n\t" ADD_UPPER
+/* Turns of four steps, then of one. */
+#define LOOP                                                                                       \
+    "b 3f\n"                                                                                       \
+    "2:\n\t" TWO_STEPS TWO_STEPS "3:\n\t"                                                         \
+    "ldr r2, [sp, #8]\n\t"                                                                         \
+    "cmp r1, r2\n\t"                                                                               \
+    "bne 2b\n\t"                                                                                   \
+    "b 5f\n"                                                                                       \
+    "4:\n\t"                                                                                       \
+    "ldr r2, [r0], #4\n\t" ADD_UPPER "5:\n\t"                                                     \
+    "ldr r2, [sp, #4]\n\t"                                                                         \
+    "cmp r1, r2\n\t"                                                                               \
+    "bne 4b\n\t"
 
 #define FINISH                                                                                     \
-    "ldr r2, [lr, #16]\n\t"                                                                        \
-    "ldrd r0, r1, [r2], #8\n\t"                                                                    \
-    "str r2, [lr, #16]\n\t"                                                                        \
-    "add r4, r0, r4, asr #4\n\t"                                                                   \
-    "add r5, r0, r5, asr #4\n\t"                                                                   \
-    "add r6, r0, r6, asr #4\n\t"                                                                   \
-    "add r7, r0, r7, asr #4\n\t"                                                                   \
+    "ldr r2, [sp, #20]\n\t"                                                                        \
+    "ldrd r3, r1, [r2], #8\n\t"                                                                    \
+    "str r2, [sp, #20]\n\t"                                                                        \
+    "add r4, r3, r4, asr #4\n\t"                                                                   \
+    "add r5, r3, r5, asr #4\n\t"                                                                   \
+    "add r6, r3, r6, asr #4\n\t"                                                                   \
+    "add r7, r3, r7, asr #4\n\t"                                                                   \
     "add r8, r1, r8, asr #4\n\t"                                                                   \
     "add r9, r1, r9, asr #4\n\t"                                                                   \
     "add r10, r1, r10, asr #4\n\t"                                                                 \

@@ -21,6 +21,11 @@ static inline int32_t element(const int8_t *weights, uint32_t index)
     return weights[index];
 }
 
+static inline uint32_t four_elements(const int8_t *weights, uint32_t index)
+{
+    return er_load(weights + index);
+}
+
 static inline int32_t first_sum(int32_t bias)
 {
     return bias;

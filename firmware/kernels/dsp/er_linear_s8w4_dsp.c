@@ -33,6 +33,15 @@ static inline int32_t element(const int8_t *weights, uint32_t index)
     return (int8_t)(uint8_t)((index % 2 == 0 ? both << 4 : both) & 0xf0);
 }
 
+static inline uint32_t four_elements(const int8_t *weights, uint32_t index)
+{
+    uint32_t four = 0;
+    for (uint32_t i = 4; i-- > 0;) {
+        four = four << 8 | (uint8_t)element(weights, index + i);
+    }
+    return four;
+}
+
 static inline int32_t first_sum(int32_t bias)
 {
     (void)bias;

@@ -15,6 +15,26 @@
 #define ER_NEVER_INLINE static
 #endif
 
+/* For functions that run seldom: as little code as there can be. The others stand in headers that
+ * not all need all of. */
+#if defined(__clang__)
+#define ER_SMALL static __attribute__((noinline, minsize))
+#define ER_SHARED static __attribute__((noinline, minsize, unused))
+#elif defined(__GNUC__)
+#define ER_SMALL static __attribute__((noinline, optimize("Os")))
+#define ER_SHARED static __attribute__((noinline, optimize("Os"), unused))
+#else
+#define ER_SMALL static
+#define ER_SHARED static
+#endif
+
+/* Stands before loops that gain nothing by being unrolled. */
+#if defined(__clang__)
+#define ER_ROLLED_ALWAYS _Pragma("clang loop unroll(disable)")
+#else
+#define ER_ROLLED_ALWAYS
+#endif
+
 /* Stands before loops that take all eight low registers of Armv6-M: unrolled, they spill. */
 #if defined(__clang__) && defined(__ARM_ARCH_6M__)
 #define ER_ROLLED _Pragma("clang loop unroll(disable)")

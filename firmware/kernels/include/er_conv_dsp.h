@@ -4,10 +4,14 @@
  * output channels at a time. The patches of four pixels are unpacked to int16 once, their pairs
  * side by side ("columns"), and then meet every channel.
  *
- * Weights are words of four bytes. For each two channels a and b: for each pair (i, j) of the
- * patch, the word a_i, b_i, a_j, b_j. An odd last channel follows: for each two pairs a word of its
- * elements in order. A zero stands in for what is missing in a pair; an incomplete last group of
- * one or two elements is the one pair (0, 1).
+ * A run is what one row of the kernel reads: kernel_w x in_c elements. Each is unpacked by itself:
+ * in groups of four elements, the pairs (0, 2) and (1, 3); what is left over is the pair (0, 1), or
+ * of three elements (0, 2) and (1, none), or (0, none). Any number stands for none, as its weight
+ * is 0.
+ *
+ * Weights are words of four bytes. For each two channels a and b: for each pair (i, j), the word
+ * a_i, b_i, a_j, b_j. An odd last channel follows: for each two pairs (i, j) and (k, l), the word i,
+ * k, j, l, and an odd last pair.
  *
  * A kernel defines, before it includes this:
  *     words_bytes     how many bytes so many words take
@@ -15,7 +19,8 @@
  *     last_pair       the pair that an odd last channel of an odd number of pairs ends with
  *     first_sum       what a sum starts with
  *     finished_sum    what a sum of all products becomes
- * and for its assembly the strings START, FOUR_STEPS, STEP and FINISH, told of below.
+ *     loop_of         what its loop in assembly needs to know of so many pairs
+ * and for its assembly the strings PREPARE, START, LOOP and FINISH, told of below.
  */
 #ifndef ER_CONV_DSP_H
 #define ER_CONV_DSP_H
@@ -26,30 +31,90 @@
 
 enum { LANES = 4 };
 
-/* Unpacks a run into one lane of the columns. */
-ER_NEVER_INLINE void *unpack(const int8_t *from, int32_t count, int32_t zero, void *to)
+/* Unpacks rows of runs, `line` bytes apart, into one lane of the columns; returns where the next run
+ * goes. */
+#if defined(__arm__)
+/* Two groups a turn. Compilers need twice the code for the same speed, or leave rows and tails at
+ * twice the instructions, of which short runs consist. */
+#define UNPACK                                                                                     \
+    "ldr r4, [r0], #4\n\t"                                                                         \
+    "sxtb16 r5, r4\n\t"                                                                           \
+    "sxtb16 r4, r4, ror #8\n\t"                                                                   \
+    "str r5, [r1], #16\n\t"                                                                       \
+    "str r4, [r1], #16\n\t"
+
+static __attribute__((naked, noinline)) er_pair *
+unpack_rows(__attribute__((unused)) const int8_t *from, __attribute__((unused)) er_pair *to,
+            __attribute__((unused)) int32_t run, __attribute__((unused)) int32_t rows,
+            __attribute__((unused)) int32_t line)
 {
-    er_pair *column = to;
-    if (from == NULL) {
-        const er_pair both = er_pack(zero, zero);
-        for (; count > 0; count -= 2, column += LANES) {
-            *column = both;
+    __asm__("push {r4, r5, lr}\n\t"
+            "ldr r12, [sp, #12]\n\t"
+            "sub r12, r12, r2\n"
+            "1:\n\t"
+            "lsrs lr, r2, #3\n\t"
+            "beq 3f\n"
+            "2:\n\t" UNPACK UNPACK "subs lr, lr, #1\n\t"
+            "bne 2b\n"
+            "3:\n\t"
+            "lsls lr, r2, #30\n\t" /* carry and sign: bits 2 and 1 */
+            "bcc 4f\n\t" UNPACK "4:\n\t"
+            "lsls lr, r2, #31\n\t" /* carry and sign: bits 1 and 0 */
+            "bcs 5f\n\t"
+            "bpl 7f\n\t"
+            "ldrsb r4, [r0], #1\n\t"
+            "b 6f\n"
+            "5:\n\t"
+            "ldrsb r4, [r0], #1\n\t"
+            "ldrsb r5, [r0], #1\n\t"
+            "itttt mi\n\t"
+            "ldrsbmi lr, [r0], #1\n\t"
+            "pkhbtmi r4, r4, lr, lsl #16\n\t"
+            "strmi r4, [r1], #16\n\t"
+            "movmi r4, r5\n\t"
+            "it pl\n\t"
+            "pkhbtpl r4, r4, r5, lsl #16\n"
+            "6:\n\t"
+            "str r4, [r1], #16\n"
+            "7:\n\t"
+            "add r0, r0, r12\n\t"
+            "subs r3, r3, #1\n\t"
+            "bne 1b\n\t"
+            "mov r0, r1\n\t"
+            "pop {r4, r5, pc}\n");
+}
+#else
+static er_pair *unpack_rows(const int8_t *from, er_pair *to, int32_t run, int32_t rows,
+                            int32_t line)
+{
+    for (; rows > 0; rows--, from += line - run) {
+        int32_t left = run;
+        for (; left >= 4; left -= 4, from += 4, to += 2 * LANES) {
+            const uint32_t bytes = er_load(from);
+            to[0] = er_even(bytes);
+            to[LANES] = er_odd(bytes);
         }
-        return column;
+        if (left == 3) {
+            to[0] = er_pack(from[0], from[2]);
+            to[LANES] = er_pack(from[1], 0);
+            to += 2 * LANES;
+        } else if (left > 0) {
+            to[0] = er_pack(from[0], left > 1 ? from[1] : 0);
+            to += LANES;
+        }
+        from += left;
     }
-    for (; count >= 4; count -= 4, from += 4, column += 2 * LANES) {
-        const uint32_t bytes = er_load(from);
-        column[0] = er_even(bytes);
-        column[LANES] = er_odd(bytes);
+    return to;
+}
+#endif
+
+/* Fills a run in one lane with zero points; returns where the next run goes. */
+ER_SMALL er_pair *fill(er_pair *to, int32_t run, int32_t zero)
+{
+    for (; run > 0; run -= 2, to += LANES) {
+        *to = er_pack(zero, zero);
     }
-    if (count == 3) {
-        const uint32_t bytes = er_load_tail(from, 3);
-        column[0] = er_even(bytes);
-        column[LANES] = er_odd(bytes);
-    } else if (count > 0) {
-        column[0] = er_pack(from[0], count > 1 ? from[1] : 0);
-    }
-    return column;
+    return to;
 }
 
 /* Up to four pixels, their patches in the columns. */
@@ -63,153 +128,134 @@ typedef struct {
 } block;
 
 /* Scales one channel of `count` lanes from `first` on, and stores those that are in use. */
-static void store(const block *b, int32_t channel, int32_t first, int32_t count, int32_t *sums,
-                  int8_t *to)
+ER_SMALL void store(const block *b, int32_t channel, int32_t first, int32_t count, int32_t *sums,
+                    int8_t *to)
 {
     const er_conv_s8 *p = b->p;
-    const int32_t step = p->window.out_c;
-    er_scale(b->range, er_scaling_of(p->mantissa[channel], p->shift[channel]), count, sums);
-    for (int32_t i = 0; i < er_least(count, b->lanes - first); i++) {
-        to[channel + (first + i) * step] = (int8_t)sums[i];
+    const int32_t step = p->window.out_c, used = er_least(count, b->lanes - first);
+    er_scale(b->range, er_scaling_of(p->mantissa[channel], p->shift[channel]), used, sums);
+    to += channel + first * step;
+    for (int32_t i = 0; i < used; i++, to += step) {
+        *to = (int8_t)sums[i];
     }
 }
 
-/* Two channels of `count` lanes from `first` on. */
-ER_ALWAYS_INLINE void multiply_2(const block *b, const int8_t *weights, int32_t channel,
-                                 int32_t first, int32_t count, int8_t *to)
+/* Two channels of one pixel, which is at `to`. */
+static inline void store_2(const block *b, int32_t channel, const int32_t sums[2], int8_t *to)
 {
-    int32_t sums_0[LANES], sums_1[LANES];
-    const er_pair *column = b->columns + first;
+    const er_conv_s8 *p = b->p;
+    ER_ROLLED_ALWAYS
+    for (int32_t i = 0; i < 2; i++, channel++) {
+        const er_scaling scaling = er_scaling_of(p->mantissa[channel], p->shift[channel]);
+        const int32_t zero = b->range.twice_zero_and_one;
+        const int32_t value = b->quick ? er_scale_quickly(sums[i], scaling, zero)
+                                       : er_scale_slowly(sums[i], scaling, zero);
+        to[channel] = (int8_t)er_clamp(b->range, value);
+    }
+}
+
+/* Two channels by each lane: for the last one or two pixels, and for channels that er_scale_quickly
+ * does not serve. */
+ER_NEVER_INLINE void multiply_2x1(const block *b, const int8_t *weights, int32_t channel, int8_t *to)
+{
     const int32_t *bias = b->p->bias + channel;
-    for (int32_t i = 0; i < count; i++) {
-        sums_0[i] = first_sum(bias[0]);
-        sums_1[i] = first_sum(bias[1]);
-    }
-    for (uint32_t n = 0; n < b->pairs; n++, column += LANES) {
-        const uint32_t bytes = word(weights, n, b->pairs);
-        for (int32_t i = 0; i < count; i++) {
-            sums_0[i] = er_mac(er_even(bytes), column[i], sums_0[i]);
-            sums_1[i] = er_mac(er_odd(bytes), column[i], sums_1[i]);
+    for (int32_t lane = 0; lane < b->lanes; lane++, to += b->p->window.out_c) {
+        const er_pair *column = b->columns + lane;
+        int32_t sums[2] = {first_sum(bias[0]), first_sum(bias[1])};
+        ER_ROLLED_ALWAYS
+        for (uint32_t i = 0; i < b->pairs; i++, column += LANES) {
+            const uint32_t bytes = word(weights, i, b->pairs);
+            sums[0] = er_mac(er_even(bytes), *column, sums[0]);
+            sums[1] = er_mac(er_odd(bytes), *column, sums[1]);
         }
-    }
-    for (int32_t i = 0; i < count; i++) {
-        sums_0[i] = finished_sum(bias[0], sums_0[i]);
-        sums_1[i] = finished_sum(bias[1], sums_1[i]);
-    }
-    store(b, channel, first, count, sums_0, to);
-    store(b, channel + 1, first, count, sums_1, to);
-}
-
-/* All pairs of channels by each lane. */
-ER_NEVER_INLINE void multiply_2x1(const block *b, int8_t *to)
-{
-    const int8_t *weights = b->p->weights;
-    for (int32_t channel = 0; channel + 1 < b->p->window.out_c; channel += 2) {
-        for (int32_t lane = 0; lane < b->lanes; lane++) {
-            multiply_2(b, weights, channel, lane, 1, to);
-        }
-        weights += words_bytes(b->pairs);
+        sums[0] = finished_sum(bias[0], sums[0]);
+        sums[1] = finished_sum(bias[1], sums[1]);
+        store_2(b, channel, sums, to);
     }
 }
 
 #if defined(__arm__)
-/* The same by four lanes. Eight sums, two pointers and four temporaries are all the registers
- * there are, and no compiler tried keeps them there: from intrinsics, a multiplication takes 1.3
- * instructions instead of 0.86. So this loop, three quarters of the work of most models, is
- * assembly. It knows the offsets of these fields. */
+/* All pairs of channels by four lanes, where er_scale_quickly serves. Eight sums, two pointers and
+ * four temporaries are all the registers there are, and no compiler tried keeps them there: from
+ * intrinsics, a multiplication takes 1.3 instructions instead of 0.86. So this loop, three quarters
+ * of the work of most models, is assembly. It knows the order of these fields. */
 typedef struct {
-    const int8_t *weights;             /* 0 */
-    const er_pair *columns;            /* 4 */
-    const er_pair *end_of_fours, *end; /* 8, 12: of the columns that are in fours; of all */
-    const int32_t *bias;               /* 16 */
-    const int32_t *mantissa;           /* 20 */
-    const int8_t *shift;               /* 24 */
-    int32_t channel_pairs;             /* 28 */
-    int32_t twice_zero_and_one;        /* 32 */
-    int8_t *to;                        /* 36 */
-    int32_t step, last;                /* 40, 44: to lane 1; to lane 3, or 0 where there is none */
+    const int8_t *weights;
+    const er_pair *columns, *end;
+    uint32_t loop; /* loop_of */
+    const int32_t *mantissa;
+    const int8_t *shift;
+    const int32_t *bias;
+    int32_t channel_pairs;
+    int32_t twice_zero_and_one;
+    int8_t *to;
+    int32_t step, last; /* to lane 1; to lane 3, or 0 where there is none */
 } quick_job;
 
-/* START sets r4 to r7 (channel a, lanes 0 to 3) and r8 to r11 (channel b) with the job at r0 and r2
- * free; FOUR_STEPS and STEP add four pairs and one, with the weights at r0, the column at r1, and
- * r2, r3, r12 and lr free; FINISH turns the sums into those with bias, with the job at lr and r0 to
- * r3 and r12 free. */
-/* er_scale_quickly with twice_mantissa r0, halved r1, twice_zero_and_one r2. */
-#define SCALE(r)                                                                                   \
-    "smmlar " r ", " r ", r0, " r "\n\t"                                                           \
+/* On the stack: 0 columns, 4 end, 8 loop, 12 mantissa, 16 shift, 20 bias, 24 channel pairs,
+ * 28 twice_zero_and_one, 32 to, 36 step, 40 last. In r0 the weights; in r4 to r7 channel a, lanes 0
+ * to 3; in r8 to r11 channel b.
+ *
+ * PREPARE makes of `loop`, in r3, what LOOP finds on the stack; it may use r12 and lr. START sets
+ * the sums, and may use r2. LOOP, from label 2, adds all pairs from r1 to the end; it may use r2,
+ * r3, r12 and lr. FINISH makes of the sums those with bias; it may use r1 to r3, r12 and lr. */
+/* er_scale_quickly with halved r2, twice_zero_and_one r3. */
+#define SCALE(r, twice_mantissa)                                                                   \
+    "smmlar " r ", " r ", " twice_mantissa ", " r "\n\t"                                           \
     "add " r ", " r ", " r ", asr #31\n\t"                                                         \
-    "asr " r ", " r ", r1\n\t"                                                                     \
-    "add " r ", " r ", r2\n\t"                                                                     \
+    "asr " r ", " r ", r2\n\t"                                                                     \
+    "add " r ", " r ", r3\n\t"                                                                     \
     "ssat " r ", #8, " r ", asr #1\n\t"
 
-/* Scales four lanes and stores them at r3; lane 0 after lane 3, which may have no place. */
-#define SCALE_AND_STORE(lane0, lane1, lane2, lane3)                                                \
-    SCALE(lane0)                                                                                   \
-    SCALE(lane1)                                                                                   \
-    SCALE(lane2)                                                                                   \
-    SCALE(lane3)                                                                                   \
-    "strb " lane3 ", [r3, lr]\n\t"                                                                 \
-    "strb " lane0 ", [r3]\n\t"                                                                     \
-    "strb " lane1 ", [r3, r12]\n\t"                                                                \
-    "strb " lane2 ", [r3, r12, lsl #1]\n\t"
+/* Stores four lanes at r12; lane 0 after lane 3, which may have no place. */
+#define STORE(lane0, lane1, lane2, lane3)                                                          \
+    "strb " lane3 ", [r12, r1]\n\t"                                                                \
+    "strb " lane0 ", [r12]\n\t"                                                                    \
+    "strb " lane1 ", [r12, lr]\n\t"                                                                \
+    "strb " lane2 ", [r12, lr, lsl #1]\n\t"
 
 static __attribute__((naked, noinline)) void multiply_quickly(__attribute__((unused))
-                                                              quick_job *job)
+                                                              const quick_job *job)
 {
     __asm__("push {r4-r11, lr}\n\t"
-            "ldrd r2, r3, [r0, #8]\n\t"
-            "push {r0, r2, r3}\n"
+            "ldm r0, {r0-r11}\n\t"
+            PREPARE
+            "push {r1-r11}\n"
             "1:\n\t" START
-            "ldrd r0, r1, [r0]\n\t"
-            "b 3f\n"
-            "2:\n\t" FOUR_STEPS
-            "3:\n\t"
-            "ldr r2, [sp, #4]\n\t"
-            "cmp r1, r2\n\t"
-            "bne 2b\n\t"
-            "b 5f\n"
-            "4:\n\t" STEP
-            "5:\n\t"
-            "ldr r2, [sp, #8]\n\t"
-            "cmp r1, r2\n\t"
-            "bne 4b\n\t"
+            "ldr r1, [sp]\n\t" LOOP FINISH
+            "ldrd r1, r2, [sp, #12]\n\t"
+            "ldr r1, [r1]\n\t"
+            "ldrsb r2, [r2]\n\t"
+            "ldrd r3, r12, [sp, #28]\n\t"
+            "lsls r1, r1, #1\n\t"
+            "mvns r2, r2\n\t"
+            "ldr lr, [sp, #36]\n\t" SCALE("r4", "r1") SCALE("r5", "r1") SCALE("r6", "r1")
+                SCALE("r7", "r1")
+            "ldr r1, [sp, #40]\n\t" STORE("r4", "r5", "r6", "r7")
 
-            "ldr lr, [sp]\n\t"
-            "str r0, [lr]\n\t" FINISH
-            "ldr r2, [lr, #20]\n\t"
-            "ldr r0, [r2]\n\t"
-            "ldr r2, [lr, #24]\n\t"
-            "ldrsb r1, [r2]\n\t"
-            "lsl r0, r0, #1\n\t"
-            "mvn r1, r1\n\t"
-            "add lr, lr, #32\n\t"
-            "ldm lr, {r2, r3, r12, lr}\n\t" SCALE_AND_STORE("r4", "r5", "r6", "r7")
+            "ldrd r4, r5, [sp, #12]\n\t"
+            "ldr r6, [r4, #4]\n\t"
+            "ldrsb r2, [r5, #1]\n\t"
+            "adds r4, r4, #8\n\t"
+            "adds r5, r5, #2\n\t"
+            "strd r4, r5, [sp, #12]\n\t"
+            "lsls r6, r6, #1\n\t"
+            "mvns r2, r2\n\t"
+            "add r12, r12, #1\n\t" SCALE("r8", "r6") SCALE("r9", "r6") SCALE("r10", "r6")
+                SCALE("r11", "r6") STORE("r8", "r9", "r10", "r11")
 
-            "ldr r4, [sp]\n\t"
-            "ldr r5, [r4, #20]\n\t"
-            "ldr r6, [r4, #24]\n\t"
-            "ldr r0, [r5, #4]\n\t"
-            "ldrsb r1, [r6, #1]\n\t"
-            "add r5, r5, #8\n\t"
-            "add r6, r6, #2\n\t"
-            "lsl r0, r0, #1\n\t"
-            "mvn r1, r1\n\t"
-            "add r3, r3, #1\n\t" SCALE_AND_STORE("r8", "r9", "r10", "r11")
-
-            "add r3, r3, #1\n\t"
-            "ldr r7, [r4, #28]\n\t"
-            "str r3, [r4, #36]\n\t"
-            "subs r7, r7, #1\n\t"
-            "mov r0, r4\n\t"
-            "add r4, r4, #20\n\t"
-            "stm r4, {r5, r6, r7}\n\t"
+            "ldr r2, [sp, #24]\n\t"
+            "add r12, r12, #1\n\t"
+            "str r12, [sp, #32]\n\t"
+            "subs r2, r2, #1\n\t"
+            "str r2, [sp, #24]\n\t"
             "bne 1b\n\t"
-            "add sp, sp, #12\n\t"
+            "add sp, sp, #44\n\t"
             "pop {r4-r11, pc}\n");
 }
 
 /* What er_scale_quickly leaves to do where the range is smaller than int8. */
-static void clamp(const block *b, int8_t *to)
+ER_SMALL void clamp(const block *b, int8_t *to)
 {
     for (int32_t i = 0; i < b->lanes * b->p->window.out_c; i++) {
         to[i] = (int8_t)er_clamp(b->range, to[i]);
@@ -231,47 +277,48 @@ static int32_t quick_pairs(const block *b, int32_t channel)
     return pairs;
 }
 
-/* All pairs of channels by three or four lanes; in C those that er_scale_quickly does not serve. */
-ER_NEVER_INLINE void multiply_pairs(const block *b, int8_t *to)
+/* All pairs of channels by three or four lanes. */
+static void multiply_pairs(const block *b, int8_t *to)
 {
     const er_conv_s8 *p = b->p;
     const int32_t step = p->window.out_c;
     quick_job job = {.weights = p->weights,
                      .columns = b->columns,
-                     .end_of_fours = b->columns + b->pairs / 4 * 4 * LANES,
                      .end = b->columns + b->pairs * LANES,
+                     .loop = loop_of(b->columns, b->pairs),
                      .twice_zero_and_one = b->range.twice_zero_and_one,
                      .step = step,
                      .last = b->lanes == LANES ? 3 * step : 0};
     for (int32_t channel = 0, pairs; channel + 1 < step; channel += 2 * pairs) {
         pairs = quick_pairs(b, channel);
+        job.bias = p->bias + channel;
+        job.mantissa = p->mantissa + channel;
+        job.shift = p->shift + channel;
+        job.to = to + channel;
+        job.channel_pairs = pairs;
         if (pairs > 0) {
-            job.bias = p->bias + channel;
-            job.mantissa = p->mantissa + channel;
-            job.shift = p->shift + channel;
-            job.to = to + channel;
-            job.channel_pairs = pairs;
             multiply_quickly(&job);
         } else {
             pairs = 1;
-            multiply_2(b, job.weights, channel, 0, LANES, to);
-            job.weights += words_bytes(b->pairs);
+            multiply_2x1(b, job.weights, channel, to);
         }
+        job.weights += (uint32_t)pairs * words_bytes(b->pairs);
     }
     if (er_is_partial(b->range)) {
         clamp(b, to);
     }
 }
-#else
-ER_NEVER_INLINE void multiply_pairs(const block *b, int8_t *to)
+#endif
+
+/* All pairs of channels by each lane. */
+static void multiply_lanes(const block *b, int8_t *to)
 {
     const int8_t *weights = b->p->weights;
     for (int32_t channel = 0; channel + 1 < b->p->window.out_c; channel += 2) {
-        multiply_2(b, weights, channel, 0, LANES, to);
+        multiply_2x1(b, weights, channel, to);
         weights += words_bytes(b->pairs);
     }
 }
-#endif
 
 /* The odd last channel by all lanes. */
 ER_NEVER_INLINE void multiply_last(const block *b, int8_t *to)
@@ -282,6 +329,7 @@ ER_NEVER_INLINE void multiply_last(const block *b, int8_t *to)
     const uint32_t words = b->pairs / 2;
     int32_t sums[LANES] = {first, first, first, first};
     const er_pair *column = b->columns;
+    ER_ROLLED_ALWAYS
     for (uint32_t i = 0; i < words; i++, column += 2 * LANES) {
         const uint32_t bytes = word(weights, i, words);
         const er_pair even = er_even(bytes), odd = er_odd(bytes);
@@ -309,53 +357,77 @@ static int is_pointwise(const er_window *w)
            w->in_w == w->out_w && w->pad_top + w->pad_left == 0;
 }
 
-/* Unpacks the patch of output (row, column) into one lane of the columns. */
-ER_NEVER_INLINE void unpack_patch(const er_conv_s8 *p, const int8_t *input, int32_t row,
-                                  int32_t column, er_pair *to, int8_t *patch)
+/* Unpacks one row of a patch, of which a part is outside the image, or whose taps are apart; it is
+ * copied first. */
+ER_SMALL er_pair *unpack_border(const er_conv_s8 *p, const int8_t *line, int32_t left, er_pair *to,
+                                int8_t *copied)
 {
     const er_window *w = &p->window;
-    if (w->in_c % 4 == 0) {
-        er_patch_runs(w, input, row, column, p->in_zero, unpack, to);
-    } else {
-        er_patch(w, input, row, column, p->in_zero, patch);
-        unpack(patch, w->kernel_h * w->kernel_w * w->in_c, 0, to);
+    int8_t *end = copied;
+    for (int32_t tap = 0, x = left; tap < w->kernel_w; tap++, x += w->dilation_w) {
+        const int8_t *from = x >= 0 && x < w->in_w ? line + x * w->in_c : NULL;
+        end = er_copy_run(from, w->in_c, p->in_zero, end);
+    }
+    return unpack_rows(copied, to, (int32_t)(end - copied), 1, 0);
+}
+
+/* Unpacks the patch whose first element is at (y, left) into one lane of the columns. */
+ER_NEVER_INLINE void unpack_patch(const er_conv_s8 *p, const int8_t *input, int32_t y, int32_t left,
+                                  er_pair *to, int8_t *copied)
+{
+    const er_window *w = &p->window;
+    const int32_t run = w->kernel_w * w->in_c, line = w->in_w * w->in_c, down = w->dilation_h;
+    const int inside = left >= 0 && left + w->kernel_w <= w->in_w && w->dilation_w == 1;
+    if (inside && y >= 0 && y + (w->kernel_h - 1) * down < w->in_h) {
+        unpack_rows(input + y * line + left * w->in_c, to, run, w->kernel_h, line * down);
+        return;
+    }
+    for (int32_t rows = w->kernel_h; rows > 0; rows--, y += down) {
+        if (y < 0 || y >= w->in_h) {
+            to = fill(to, run, p->in_zero);
+        } else if (inside) {
+            to = unpack_rows(input + y * line + left * w->in_c, to, run, 1, 0);
+        } else {
+            to = unpack_border(p, input + y * line, left, to, copied);
+        }
     }
 }
 
-/* `scratch`: the columns, then a patch where channels are not whole groups. */
+/* `scratch`: the columns, then a run where a row of a patch may be partly outside the image. */
 ER_ALWAYS_INLINE void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output,
                                void *scratch)
 {
     const er_window *w = &p->window;
-    const int32_t depth = w->kernel_h * w->kernel_w * w->in_c;
+    const int32_t run = w->kernel_w * w->in_c;
     const int32_t pixels = w->out_h * w->out_w;
     const int pointwise = is_pointwise(w);
     er_pair *columns = scratch;
     block b = {.p = p,
                .columns = columns,
-               .pairs = (uint32_t)(depth + 1) / 2,
+               .pairs = (uint32_t)((run + 1) / 2 * w->kernel_h),
                .range = er_range_of(p->out_zero, p->act_min, p->act_max),
                .quick = er_all_are_quick(p->shift, w->out_c)};
-    int8_t *patch = (int8_t *)(columns + LANES * b.pairs);
-    int32_t row = 0, column = 0;
+    int8_t *copied = (int8_t *)(columns + LANES * b.pairs);
+    int32_t y = -w->pad_top, column = 0;
     for (int32_t pixel = 0; pixel < pixels; pixel += LANES, output += LANES * w->out_c) {
         b.lanes = er_least(pixels - pixel, LANES);
         for (int32_t lane = 0; lane < b.lanes; lane++) {
             if (pointwise) {
-                unpack(input + (pixel + lane) * depth, depth, 0, columns + lane);
+                unpack_rows(input, columns + lane, run, 1, 0);
+                input += run;
                 continue;
             }
-            unpack_patch(p, input, row, column, columns + lane, patch);
+            unpack_patch(p, input, y, column * w->stride_w - w->pad_left, columns + lane, copied);
             if (++column == w->out_w) {
                 column = 0;
-                row++;
+                y += w->stride_h;
             }
         }
-        if (b.lanes >= 3) {
-            multiply_pairs(&b, output);
-        } else {
-            multiply_2x1(&b, output);
-        }
+#if defined(__arm__)
+        (b.lanes < 3 ? multiply_lanes : multiply_pairs)(&b, output);
+#else
+        multiply_lanes(&b, output);
+#endif
         if (w->out_c % 2 != 0) {
             multiply_last(&b, output);
         }

@@ -59,6 +59,24 @@ static inline int32_t er_mac(er_pair a, er_pair b, int32_t sum)
     return __smlad((int16x2_t)a, (int16x2_t)b, sum);
 }
 
+/* Both differences, modulo 2^16. */
+static inline er_pair er_minus(er_pair a, er_pair b)
+{
+    return (er_pair)__ssub16((int16x2_t)a, (int16x2_t)b);
+}
+
+/* Both sums of a pair and bytes 0 and 2, modulo 2^16. */
+static inline er_pair er_add_even(er_pair sums, uint32_t bytes)
+{
+    return (er_pair)__sxtab16((int16x2_t)sums, (int8x4_t)bytes);
+}
+
+/* The same with bytes 1 and 3. */
+static inline er_pair er_add_odd(er_pair sums, uint32_t bytes)
+{
+    return (er_pair)__sxtab16((int16x2_t)sums, (int8x4_t)(bytes >> 8 | bytes << 24));
+}
+
 /* The 1 to 3 elements at the end of a vector, as a word with zeros after them. */
 static inline uint32_t er_load_tail(const int8_t *from, uint32_t count)
 {
@@ -118,8 +136,7 @@ static inline int32_t er_scale_quickly(int32_t sum, er_scaling scaling, int32_t 
 }
 
 /* The same for any scaling. */
-ER_NEVER_INLINE int32_t er_scale_slowly(int32_t sum, er_scaling scaling,
-                                        int32_t twice_zero_and_one)
+ER_SHARED int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
 {
     const int32_t mantissa = (int32_t)((uint32_t)scaling.twice_mantissa >> 1);
     const int32_t scaled = er_multiply(sum, mantissa, scaling.shift);
@@ -135,12 +152,12 @@ static inline int er_is_quick(er_scaling scaling)
 /* Whether it serves all of `count` channels. */
 static inline int er_all_are_quick(const int8_t *shift, uint32_t count)
 {
+    int32_t all = -1;
+    ER_ROLLED_ALWAYS
     for (uint32_t i = 0; i < count; i++) {
-        if (!er_is_quick(er_scaling_of(0, shift[i]))) {
-            return 0;
-        }
+        all &= shift[i] + 1;
     }
-    return 1;
+    return all < 0;
 }
 
 /* Whether int8 has numbers outside of the range. */
@@ -156,8 +173,7 @@ static inline int32_t er_clamp(er_range_s8 range, int32_t value)
 }
 
 /* Turns `count` sums of one channel into outputs, in place. */
-ER_ALWAYS_INLINE void er_scale(er_range_s8 range, er_scaling scaling, int32_t count,
-                               int32_t *values)
+ER_SHARED void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, int32_t *values)
 {
     if (er_is_quick(scaling)) {
         for (int32_t i = 0; i < count; i++) {

@@ -11,19 +11,21 @@
  * and `bias` are packed as the chosen kernel reads them. */
 typedef struct {
     er_window window;
-    int16_t in_zero, out_zero;
-    int16_t act_min, act_max;
+    int8_t in_zero, out_zero;
+    int8_t act_min, act_max;
     const int8_t *weights;
     const int32_t *bias;
     const int32_t *mantissa;
     const int8_t *shift;
 } er_conv_s8;
 
-/* output[rows][out] = input[rows][in] * weights^T. */
+/* output[rows][out] = input[rows][in] * weights^T. Mantissas and shifts are one an output
+ * (`scale_step` is 1), or those of the first four, or fewer, serve all (0). */
 typedef struct {
     uint32_t rows, in, out;
-    int16_t in_zero, out_zero;
-    int16_t act_min, act_max;
+    int8_t in_zero, out_zero;
+    int8_t act_min, act_max;
+    uint32_t scale_step;
     const int8_t *weights;
     const int32_t *bias;
     const int32_t *mantissa;
@@ -56,7 +58,13 @@ void er_conv_s8w4_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, 
 void er_depthwise_s8w4_ref(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8w4_ref(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 
+void er_conv_s8_m0(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8_m0(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8_m0(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+
 void er_conv_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output,
+                             void *scratch);
 void er_depthwise_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8_dsp(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_conv_s8w4_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);

@@ -15,6 +15,7 @@
  *     PAIR_BYTES      how many bytes the two words take
  *     first, second   these words
  *     element         one of a row that stands as it is
+ *     four_elements   four of them, a byte each
  *     first_sum       what a sum starts with
  *     finished_sum    what a sum of all products becomes
  * and for its assembly the string LOAD, told of below.
@@ -29,11 +30,17 @@
 enum { MOST_AT_ONCE = 508 };
 
 /* The sum of all elements of a vector. */
-static int32_t sum_of(const int8_t *input, uint32_t count)
+ER_NEVER_INLINE int32_t sum_of(const int8_t *input, uint32_t count)
 {
+    const er_pair ones = er_pack(1, 1);
     int32_t sum = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        sum += input[i];
+    ER_ROLLED_ALWAYS
+    for (; count >= 4; count -= 4, input += 4) {
+        const uint32_t bytes = er_load(input);
+        sum = er_mac(er_odd(bytes), ones, er_mac(er_even(bytes), ones, sum));
+    }
+    for (; count > 0; count--) {
+        sum += *input++;
     }
     return sum;
 }
@@ -55,6 +62,15 @@ static inline void add_group(uint32_t input, const int8_t *weights, int32_t sums
     sums[1] = er_mac(even, er_even(input), sums[1]);
     sums[0] = er_mac(er_even_unsigned(odd), er_odd(input), sums[0]);
     sums[1] = er_mac(odd, er_odd(input), sums[1]);
+}
+
+/* Adds the last group, of 1 to 3 inputs, to two pairs of rows. */
+ER_SMALL void add_tail(inner *in, uint32_t count)
+{
+    const uint32_t tail = er_load_tail(in->end, count);
+    add_group(tail, in->weights, in->sums[0]);
+    add_group(tail, in->weights + PAIR_BYTES, in->sums[1]);
+    in->weights += 2 * PAIR_BYTES;
 }
 
 /* Sets the sums to those of all groups up to the end, and moves the weights on. */
@@ -127,22 +143,29 @@ typedef struct {
     int is_ordinary; /* er_scale_quickly serves all channels, and the range is that of int8 */
 } job;
 
-/* Scales and stores `count` outputs from `channel` on. */
-ER_ALWAYS_INLINE void store(const job *j, uint32_t channel, uint32_t count, const int32_t *sums)
+/* Scales and stores `count` outputs from `channel` on, by any scaling and range. */
+ER_SMALL void store(const job *j, uint32_t channel, uint32_t count, const int32_t *sums)
 {
-    const int32_t *bias = j->p->bias + channel;
-    const int32_t *mantissa = j->p->mantissa + channel;
-    const int8_t *shift = j->p->shift + channel;
-    int8_t *output = j->output + channel;
+    const uint32_t first = channel * j->p->scale_step;
     for (uint32_t i = 0; i < count; i++) {
+        const er_scaling scaling =
+            er_scaling_of(j->p->mantissa[first + i], j->p->shift[first + i]);
+        int32_t value = finished_sum(j->p->bias[channel + i], sums[i]);
+        er_scale(j->range, scaling, 1, &value);
+        j->output[channel + i] = (int8_t)value;
+    }
+}
+
+/* The same of four outputs by what is ordinary. */
+static inline void store_4(const job *j, uint32_t channel, const int32_t sums[4])
+{
+    const int32_t *mantissa = j->p->mantissa + channel * j->p->scale_step;
+    const int8_t *shift = j->p->shift + channel * j->p->scale_step;
+    for (uint32_t i = 0; i < 4; i++) {
         const er_scaling scaling = er_scaling_of(mantissa[i], shift[i]);
-        int32_t value = finished_sum(bias[i], sums[i]);
-        if (j->is_ordinary) {
-            output[i] = (int8_t)er_scale_quickly(value, scaling, j->range.twice_zero_and_one);
-        } else {
-            er_scale(j->range, scaling, 1, &value);
-            output[i] = (int8_t)value;
-        }
+        const int32_t value = finished_sum(j->p->bias[channel + i], sums[i]);
+        j->output[channel + i] =
+            (int8_t)er_scale_quickly(value, scaling, j->range.twice_zero_and_one);
     }
 }
 
@@ -175,31 +198,37 @@ static const int8_t *multiply_4(const job *j, const int8_t *weights, uint32_t ch
         in.end = in.input + now / 4 * 4;
         add_groups(&in);
         if (now % 4 != 0) {
-            const uint32_t tail = er_load_tail(in.end, now % 4);
-            add_group(tail, in.weights, in.sums[0]);
-            add_group(tail, in.weights + PAIR_BYTES, in.sums[1]);
-            in.weights += 2 * PAIR_BYTES;
+            add_tail(&in, now % 4);
         }
         add_pair(in.sums[0], sums);
         add_pair(in.sums[1], sums + 2);
         left -= now;
     }
-    store(j, channel, 4, sums);
+    if (j->is_ordinary) {
+        store_4(j, channel, sums);
+    } else {
+        store(j, channel, 4, sums);
+    }
     return in.weights;
 }
 
 /* Two outputs from `channel` on; returns the weights that follow. */
-static const int8_t *multiply_2(const job *j, const int8_t *weights, uint32_t channel)
+ER_NEVER_INLINE const int8_t *multiply_2(const job *j, const int8_t *weights, uint32_t channel)
 {
     const int8_t *input = j->input;
     int32_t sums[2];
     start_pair(j, channel, sums);
     for (uint32_t left = j->p->in; left > 0;) {
         const uint32_t now = left < MOST_AT_ONCE ? left : MOST_AT_ONCE;
+        const int8_t *const end = input + now / 4 * 4;
         int32_t pair[2] = {0, 0};
-        for (uint32_t i = 0; i < now; i += 4, input += 4, weights += PAIR_BYTES) {
-            const uint32_t tail = now - i;
-            add_group(tail < 4 ? er_load_tail(input, tail) : er_load(input), weights, pair);
+        ER_ROLLED_ALWAYS
+        for (; input != end; input += 4, weights += PAIR_BYTES) {
+            add_group(er_load(input), weights, pair);
+        }
+        if (now % 4 != 0) {
+            add_group(er_load_tail(input, now % 4), weights, pair);
+            weights += PAIR_BYTES;
         }
         add_pair(pair, sums);
         left -= now;
@@ -209,11 +238,20 @@ static const int8_t *multiply_2(const job *j, const int8_t *weights, uint32_t ch
 }
 
 /* The odd last output. */
-static void multiply_1(const job *j, const int8_t *weights, uint32_t channel)
+ER_SMALL void multiply_1(const job *j, const int8_t *weights, uint32_t channel)
 {
+    const int8_t *input = j->input;
+    const uint32_t count = j->p->in;
     int32_t sum = first_sum(j->p->bias[channel]);
-    for (uint32_t i = 0; i < j->p->in; i++) {
-        sum = er_wrapping_add(sum, j->input[i] * element(weights, i));
+    uint32_t i = 0;
+    ER_ROLLED_ALWAYS
+    for (; count - i >= 4; i += 4) {
+        const uint32_t x = er_load(input + i), w = four_elements(weights, i);
+        sum = er_mac(er_odd(x), er_odd(w), er_mac(er_even(x), er_even(w), sum));
+    }
+    ER_ROLLED_ALWAYS
+    for (; i < count; i++) {
+        sum = er_wrapping_add(sum, input[i] * element(weights, i));
     }
     store(j, channel, 1, &sum);
 }
@@ -224,7 +262,7 @@ ER_ALWAYS_INLINE void multiply(const er_linear_s8 *p, const int8_t *input, int8_
              .input = input,
              .output = output,
              .range = er_range_of(p->out_zero, p->act_min, p->act_max)};
-    j.is_ordinary = !er_is_partial(j.range) && er_all_are_quick(p->shift, p->out);
+    j.is_ordinary = !er_is_partial(j.range) && er_all_are_quick(p->shift, p->scale_step == 0 ? 1 : p->out);
     for (uint32_t row = 0; row < p->rows; row++, j.input += p->in, j.output += p->out) {
         const int8_t *weights = p->weights;
         uint32_t channel = 0;

@@ -65,7 +65,7 @@ static inline void *er_patch_runs(const er_window *w, const int8_t *input, int32
 }
 
 /* The run that copies. */
-ER_NEVER_INLINE void *er_copy_run(const int8_t *from, int32_t count, int32_t zero, void *to)
+ER_SHARED void *er_copy_run(const int8_t *from, int32_t count, int32_t zero, void *to)
 {
     int8_t *bytes = to, *end = bytes + count;
     if (from == NULL) {
@@ -83,6 +83,11 @@ ER_NEVER_INLINE void *er_copy_run(const int8_t *from, int32_t count, int32_t zer
         return end;
     }
 #endif
+    if ((((uintptr_t)bytes | (uintptr_t)from) & 3u) == 0) {
+        for (; end - bytes >= 4; bytes += 4, from += 4) {
+            *(uint32_t *)(void *)bytes = *(const uint32_t *)(const void *)from;
+        }
+    }
     while (bytes != end) {
         *bytes++ = *from++;
     }

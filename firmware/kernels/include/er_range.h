@@ -7,13 +7,15 @@
 
 #include <stdint.h>
 
+#include "er_attributes.h"
+
 /* Taps first <= i < end, the first of them at image coordinate `start`. */
 typedef struct {
     int32_t first, end, start;
 } er_range;
 
 /* Of `taps` taps `dilation` apart from coordinate `origin` on, those within 0 ... size - 1. */
-static inline er_range er_taps_inside(int32_t origin, int32_t taps, int32_t dilation, int32_t size)
+ER_SHARED er_range er_taps_inside(int32_t origin, int32_t taps, int32_t dilation, int32_t size)
 {
     er_range range = {0, taps, origin};
     while (range.first < taps && range.start < 0) {

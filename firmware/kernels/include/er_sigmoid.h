@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* The logistic function at multiples of 1/24 as Q0.16, each value raised by half of what a straight
- * line to the next one is too low by; edge_runtime/ops/lstm.py computes it. */
+ * line to the next one is too low by; edge_runtime/ops/sigmoid16.py computes it. */
 static const uint16_t er_sigmoid_table[256] = {
     32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149,
     40794, 41432, 42064, 42688, 43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369,

@@ -8,8 +8,8 @@
 #include "er_exponential.h"
 #include "er_stored.h"
 
-ER_ALWAYS_INLINE void er_softmax_row(const er_softmax_s8 *p, const int8_t *input, void *output,
-                                     uint32_t start, int wide)
+ER_SHARED void er_softmax_row(const er_softmax_s8 *p, const int8_t *input, void *output,
+                              uint32_t start, int wide)
 {
     const int32_t largest = er_largest_of(input, p->depth), least = wide ? INT16_MIN : INT8_MIN;
     int32_t zeros = 0;

@@ -5,7 +5,8 @@
 
 static inline void store(const er_linear_s8 *p, uint32_t channel, uint32_t sum, int8_t *output)
 {
-    const int32_t scaled = er_multiply((int32_t)sum, p->mantissa[channel], p->shift[channel]);
+    const uint32_t i = channel * p->scale_step;
+    const int32_t scaled = er_multiply((int32_t)sum, p->mantissa[i], p->shift[i]);
     output[channel] = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
 }
 

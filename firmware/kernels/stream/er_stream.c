@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "er_attributes.h"
+
 static inline uint32_t least(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
@@ -23,7 +25,7 @@ static inline uint32_t needed_for(const er_stream_node *node, uint32_t end, uint
 }
 
 /* The first row of a node's output that some node still has to read. */
-static uint32_t still_needed(const er_stream *s, uint32_t tensor)
+ER_SMALL uint32_t still_needed(const er_stream *s, uint32_t tensor)
 {
     uint32_t found = s->tensors[tensor].rows;
     for (uint32_t i = s->tensors[tensor].first_reader; i <= s->tensors[tensor].last_reader; i++) {
@@ -38,9 +40,10 @@ static uint32_t still_needed(const er_stream *s, uint32_t tensor)
 }
 
 /* Whole words: rows and their memory are multiples of four bytes. `to` lies before `from`. */
-static void move_rows(uint32_t *to, const uint32_t *from, uint32_t bytes)
+ER_NEVER_INLINE void move_rows(uint32_t *to, const uint32_t *from, uint32_t bytes)
 {
     uint32_t words = bytes / 4;
+    ER_ROLLED_ALWAYS
     for (; words >= 4; words -= 4, to += 4, from += 4) {
         const uint32_t a = from[0], b = from[1], c = from[2], d = from[3];
         to[0] = a;
@@ -48,13 +51,14 @@ static void move_rows(uint32_t *to, const uint32_t *from, uint32_t bytes)
         to[2] = c;
         to[3] = d;
     }
+    ER_ROLLED_ALWAYS
     for (; words > 0; words--) {
         *to++ = *from++;
     }
 }
 
 /* Where rows from `before` on go, up to `end`, excluded; room is made for them. */
-static uint8_t *room_for(const er_stream *s, uint32_t tensor, uint32_t before, uint32_t end)
+ER_SMALL uint8_t *room_for(const er_stream *s, uint32_t tensor, uint32_t before, uint32_t end)
 {
     const er_stream_tensor *t = &s->tensors[tensor];
     er_stream_state *state = &s->state[t->maker];
@@ -74,7 +78,7 @@ static uint32_t next_end(const er_stream *s, uint32_t index)
 }
 
 /* The node that has to make rows before this one can; ER_STREAM_NONE if there is none. */
-static uint32_t lacking(const er_stream *s, uint32_t index, uint32_t end)
+ER_SMALL uint32_t lacking(const er_stream *s, uint32_t index, uint32_t end)
 {
     const er_stream_node *node = &s->nodes[index];
     for (uint32_t k = 0; k < ER_STREAM_READS && node->reads[k] != ER_STREAM_NONE; k++) {
@@ -87,7 +91,7 @@ static uint32_t lacking(const er_stream *s, uint32_t index, uint32_t end)
     return ER_STREAM_NONE;
 }
 
-static void make_rows(const er_stream *s, uint32_t index, uint32_t end)
+ER_SMALL void make_rows(const er_stream *s, uint32_t index, uint32_t end)
 {
     const er_stream_node *node = &s->nodes[index];
     const uint32_t before = s->state[index].done, first = first_read(node, before);
@@ -106,7 +110,7 @@ static void make_rows(const er_stream *s, uint32_t index, uint32_t end)
 }
 
 /* Makes the rows of a node up to its last, and what they need, or as many as there are rows fed. */
-static void finish(const er_stream *s, uint32_t sink)
+ER_SMALL void finish(const er_stream *s, uint32_t sink)
 {
     uint32_t index = sink;
     while (s->state[sink].done < s->tensors[s->nodes[sink].writes].rows) {
@@ -125,7 +129,7 @@ static void finish(const er_stream *s, uint32_t sink)
     }
 }
 
-static void finish_all(const er_stream *s)
+ER_SMALL void finish_all(const er_stream *s)
 {
     for (uint32_t i = s->count; i-- > 0;) {
         if (s->tensors[s->nodes[i].writes].whole) {

@@ -29,20 +29,36 @@ static inline int16x2_t __sxtb16(int8x4_t bytes)
     return (low & 0xffff) | high << 16;
 }
 
+static inline int16x2_t __sxtab16(int16x2_t sums, int8x4_t bytes)
+{
+    const int16x2_t wide = __sxtb16(bytes);
+    return ((sums + wide) & 0xffff) | ((sums >> 16) + (wide >> 16)) << 16;
+}
+
 static inline int32_t __smlad(int16x2_t a, int16x2_t b, int32_t sum)
 {
     return shim_add(shim_add(sum, shim_half(a, 0) * shim_half(b, 0)),
                     shim_half(a, 1) * shim_half(b, 1));
 }
 
+static inline int16x2_t __ssub16(int16x2_t a, int16x2_t b)
+{
+    return ((a - b) & 0xffff) | ((a >> 16) - (b >> 16)) << 16;
+}
+
+static inline int32_t __smlabb(int32_t a, int32_t b, int32_t sum)
+{
+    return shim_add(sum, shim_half((uint32_t)a, 0) * shim_half((uint32_t)b, 0));
+}
+
+static inline int32_t __smlatt(int32_t a, int32_t b, int32_t sum)
+{
+    return shim_add(sum, shim_half((uint32_t)a, 1) * shim_half((uint32_t)b, 1));
+}
+
 static inline int32_t __smlabt(int32_t a, int32_t b, int32_t sum)
 {
     return shim_add(sum, shim_half((uint32_t)a, 0) * shim_half((uint32_t)b, 1));
-}
-
-static inline int32_t __smlatb(int32_t a, int32_t b, int32_t sum)
-{
-    return shim_add(sum, shim_half((uint32_t)a, 1) * shim_half((uint32_t)b, 0));
 }
 
 static inline int32_t shim_ssat(int32_t value, uint32_t bits)

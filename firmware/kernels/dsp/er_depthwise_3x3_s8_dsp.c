@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Channel by channel: a strip of rows stands in `scratch` as int16, and meets the kernel two outputs
+ * at a time. Rows follow each other `pitch` elements apart, zeros before them: those of one row are
+ * the zeros behind the row before. A row is copied there before any output is written over it, so
+ * the output may lie on the input.
+ *
+ * Weights are OHW; the input's zero point is folded into the bias, and stands outside the image.
+ */
+#include "er_attributes.h"
+#include "er_dsp.h"
+#include "er_kernels.h"
+#include "er_patch.h"
+
+enum { KERNEL = 3, STRIP_ELEMENTS = 384, FEWEST_ROWS = 2, SLACK = 6 };
+
+/* How rows of one channel become rows of the strip: offsets in elements of each side. */
+typedef struct {
+    int32_t step, used;         /* from element to element; how many of a row are read */
+    int32_t from_next, to_next; /* from the end of a row to the next */
+} expansion;
+
+/* What is made of a strip. The assembly knows the order of the fields. */
+typedef struct {
+    const int16_t *rows;
+    int32_t pitch; /* in bytes */
+    er_pair first[KERNEL]; /* of each row of weights, the first two */
+    er_pair last[KERNEL];  /* the last two */
+    int8_t *to;
+    int32_t bias;
+    int32_t twice_mantissa;
+    int32_t halved;
+    int32_t twice_zero_and_one;
+    int32_t step, left, count; /* from output to output; how many a row, twice */
+    int32_t out_rows;
+    int32_t next_row, next_to; /* from where a row ends to the next, in bytes */
+} strip_job;
+
+#if defined(__arm__)
+/* Two elements `step` apart. */
+#define EXPAND                                                                                     \
+    "ldrsb r12, [r0]\n\t"                                                                          \
+    "ldrsb lr, [r0, r4]\n\t"                                                                       \
+    "add r0, r0, r4, lsl #1\n\t"                                                                   \
+    "pkhbt r12, r12, lr, lsl #16\n\t"                                                              \
+    "str r12, [r1], #4\n\t"
+
+static __attribute__((naked, noinline)) void expand(__attribute__((unused)) const int8_t *from,
+                                                    __attribute__((unused)) int16_t *to,
+                                                    __attribute__((unused)) int32_t rows,
+                                                    __attribute__((unused)) const expansion *e)
+{
+    __asm__("push {r4-r8, lr}\n\t"
+            "ldm r3, {r4-r7}\n\t"
+            "lsls r7, r7, #1\n"
+            "1:\n\t"
+            "subs r8, r5, #4\n\t"
+            "blt 3f\n"
+            "2:\n\t" EXPAND EXPAND "subs r8, r8, #4\n\t"
+            "bge 2b\n"
+            "3:\n\t"
+            "adds r8, r8, #4\n\t"
+            "beq 5f\n"
+            "4:\n\t"
+            "ldrsb r12, [r0]\n\t"
+            "add r0, r0, r4\n\t"
+            "strh r12, [r1], #2\n\t"
+            "subs r8, r8, #1\n\t"
+            "bne 4b\n"
+            "5:\n\t"
+            "add r0, r0, r6\n\t"
+            "add r1, r1, r7\n\t"
+            "subs r2, r2, #1\n\t"
+            "bne 1b\n\t"
+            "pop {r4-r8, pc}\n");
+}
+
+/* Two sums, r10 and r11, of a row of inputs at `row` and of weights `first` and `last`. */
+#define STRIDE_1(row, first, last)                                                                 \
+    "ldrd r3, r12, [" row "], #4\n\t"                                                              \
+    "smlad r10, r3, " first ", r10\n\t"                                                            \
+    "smlabt r10, r12, " last ", r10\n\t"                                                           \
+    "smlatb r11, r3, " first ", r11\n\t"                                                           \
+    "smlad r11, r12, " last ", r11\n\t"
+
+#define STRIDE_2(row, first, last)                                                                 \
+    "ldrd r3, r12, [" row "], #8\n\t"                                                              \
+    "smlad r10, r3, " first ", r10\n\t"                                                            \
+    "ldr r3, [" row "]\n\t"                                                                        \
+    "smlabt r10, r12, " last ", r10\n\t"                                                           \
+    "smlad r11, r12, " first ", r11\n\t"                                                           \
+    "smlabt r11, r3, " last ", r11\n\t"
+
+/* As for er_conv_s8_dsp, the loop needs all registers there are; compiled from intrinsics it takes
+ * 72 instructions instead of 37. er_scale_quickly serves both sums; of an odd number a row, the last
+ * is not stored. On the stack: 0 bias, 4 twice_mantissa, 8 halved, 12 twice_zero_and_one, 16 step,
+ * 20 left, 24 count, 28 out_rows, 32 next_row, 36 next_to. */
+#define STRIP(stride)                                                                              \
+    "push {r4-r11, lr}\n\t"                                                                        \
+    "add r12, r0, #36\n\t"                                                                         \
+    "ldm r12, {r1-r10}\n\t"                                                                        \
+    "push {r1-r10}\n\t"                                                                            \
+    "ldr lr, [r0, #32]\n\t"                                                                        \
+    "ldr r12, [r0, #4]\n\t"                                                                        \
+    "add r3, r0, #8\n\t"                                                                           \
+    "ldm r3, {r4-r9}\n\t"                                                                          \
+    "ldr r0, [r0]\n\t"                                                                             \
+    "add r1, r0, r12\n\t"                                                                          \
+    "add r2, r1, r12\n"                                                                            \
+    "1:\n\t"                                                                                       \
+    "ldr r10, [sp]\n\t"                                                                            \
+    "mov r11, r10\n\t" stride("r0", "r4", "r7") stride("r1", "r5", "r8") stride("r2", "r6", "r9")  \
+    "ldrd r3, r12, [sp, #4]\n\t"                                                                   \
+    "smmlar r10, r10, r3, r10\n\t"                                                                 \
+    "smmlar r11, r11, r3, r11\n\t"                                                                 \
+    "add r10, r10, r10, asr #31\n\t"                                                               \
+    "add r11, r11, r11, asr #31\n\t"                                                               \
+    "asr r10, r10, r12\n\t"                                                                        \
+    "asr r11, r11, r12\n\t"                                                                        \
+    "ldrd r3, r12, [sp, #12]\n\t"                                                                  \
+    "add r10, r10, r3\n\t"                                                                         \
+    "add r11, r11, r3\n\t"                                                                         \
+    "ldr r3, [sp, #20]\n\t"                                                                        \
+    "ssat r10, #8, r10, asr #1\n\t"                                                                \
+    "ssat r11, #8, r11, asr #1\n\t"                                                                \
+    "strb r10, [lr]\n\t"                                                                           \
+    "subs r3, r3, #2\n\t"                                                                          \
+    "str r3, [sp, #20]\n\t"                                                                        \
+    "it pl\n\t"                                                                                    \
+    "strbpl r11, [lr, r12]\n\t"                                                                    \
+    "add lr, lr, r12, lsl #1\n\t"                                                                  \
+    "bgt 1b\n\t"                                                                                   \
+    "ldrd r10, r11, [sp, #24]\n\t"                                                                 \
+    "ldrd r3, r12, [sp, #32]\n\t"                                                                  \
+    "str r10, [sp, #20]\n\t"                                                                       \
+    "add r0, r0, r3\n\t"                                                                           \
+    "add r1, r1, r3\n\t"                                                                           \
+    "add r2, r2, r3\n\t"                                                                           \
+    "add lr, lr, r12\n\t"                                                                          \
+    "subs r11, r11, #1\n\t"                                                                        \
+    "str r11, [sp, #28]\n\t"                                                                       \
+    "bne 1b\n\t"                                                                                   \
+    "add sp, sp, #40\n\t"                                                                          \
+    "pop {r4-r11, pc}\n"
+
+static __attribute__((naked, noinline)) void strip_1(__attribute__((unused)) const strip_job *job)
+{
+    __asm__(STRIP(STRIDE_1));
+}
+
+static __attribute__((naked, noinline)) void strip_2(__attribute__((unused)) const strip_job *job)
+{
+    __asm__(STRIP(STRIDE_2));
+}
+#else
+static void expand(const int8_t *from, int16_t *to, int32_t rows, const expansion *e)
+{
+    for (; rows > 0; rows--, from += e->from_next, to += e->to_next) {
+        for (int32_t i = 0; i < e->used; i++, from += e->step) {
+            *to++ = *from;
+        }
+    }
+}
+
+static void make_strip(const strip_job *job, int32_t stride)
+{
+    const er_scaling scaling = {job->twice_mantissa, ~job->halved, job->halved};
+    const int16_t *row = job->rows;
+    int8_t *to = job->to;
+    for (int32_t i = 0; i < job->out_rows; i++) {
+        for (int32_t left = job->count; left > 0; left -= 2, row += 2 * stride) {
+            for (int32_t k = 0; k < er_least(left, 2); k++, to += job->step) {
+                int32_t sum = job->bias;
+                for (int32_t tap = 0; tap < KERNEL; tap++) {
+                    const int16_t *x = row + k * stride + tap * job->pitch / 2;
+                    sum = er_mac(er_load(x), job->first[tap], sum);
+                    sum = __smlabt(x[2], (int32_t)job->last[tap], sum);
+                }
+                *to = (int8_t)er_scale_quickly(sum, scaling, job->twice_zero_and_one);
+            }
+        }
+        row += job->next_row / 2;
+    }
+}
+
+static void strip_1(const strip_job *job)
+{
+    make_strip(job, 1);
+}
+
+static void strip_2(const strip_job *job)
+{
+    make_strip(job, 2);
+}
+#endif
+
+/* What all channels share. */
+typedef struct {
+    const er_window *window;
+    expansion expansion;
+    int16_t *strip;
+    int32_t pitch;
+    int32_t rows;  /* of outputs that a strip makes */
+    er_pair zeros; /* two input zero points */
+} shape;
+
+/* Fills with pairs. */
+ER_SMALL void fill(int16_t *to, int32_t count, er_pair zeros)
+{
+    for (; count > 0; count -= 2, to += 2) {
+        er_store(to, zeros);
+    }
+}
+
+/* Brings rows from `y` of the padded image on to the strip. */
+ER_SMALL void load_rows(const shape *s, const int8_t *input, int32_t y, int32_t count, int16_t *to)
+{
+    const er_window *w = s->window;
+    const int32_t inside = er_least(y + count, w->in_h) - er_most(y, 0);
+    for (; y < 0 && count > 0; y++, count--, to += s->pitch) {
+        fill(to, s->pitch, s->zeros);
+    }
+    if (inside > 0) {
+        expand(input + y * w->in_w * w->in_c, to + w->pad_left, inside, &s->expansion);
+        count -= inside;
+        to += inside * s->pitch;
+    }
+    fill(to, count * s->pitch, s->zeros);
+}
+
+/* Moves rows to the front of the strip. */
+ER_NEVER_INLINE void keep_rows(int16_t *to, const int16_t *from, int32_t count)
+{
+    ER_ROLLED_ALWAYS
+    for (; count > 0; count -= 2, to += 2, from += 2) {
+        er_store(to, er_load(from));
+    }
+}
+
+ER_SMALL void clamp(er_range_s8 range, int32_t step, int32_t count, int8_t *values)
+{
+    for (; count > 0; count--, values += step) {
+        *values = (int8_t)er_clamp(range, *values);
+    }
+}
+
+/* One channel. */
+ER_SMALL void run(const shape *s, strip_job *job, er_range_s8 range, const int8_t *input)
+{
+    const er_window *w = s->window;
+    const int32_t kept = er_most(0, KERNEL - w->stride_h), on = s->rows * w->stride_h;
+    int32_t y = -w->pad_top, already = 0;
+    for (int32_t left = w->out_h; left > 0; left -= s->rows, y += on) {
+        job->out_rows = er_least(left, s->rows);
+        const int32_t needed = (job->out_rows - 1) * w->stride_h + KERNEL;
+        load_rows(s, input, y + already, needed - already, s->strip + already * s->pitch);
+        (w->stride_w == 1 ? strip_1 : strip_2)(job);
+        if (er_is_partial(range)) {
+            clamp(range, job->step, job->out_rows * w->out_w, job->to);
+        }
+        if (left > s->rows) {
+            keep_rows(s->strip, s->strip + on * s->pitch, kept * s->pitch);
+        }
+        already = kept;
+        job->to += s->rows * w->out_w * job->step;
+    }
+}
+
+/* How many rows of outputs a strip makes; edge_runtime/kernels/geometry.py says the same. */
+static int32_t strip_rows(const er_window *w, int32_t pitch)
+{
+    const int32_t held = STRIP_ELEMENTS / pitch;
+    const int32_t rows = held < KERNEL ? 0 : (held - KERNEL) / w->stride_h + 1;
+    return er_least(w->out_h, er_most(rows, FEWEST_ROWS));
+}
+
+void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output,
+                             void *scratch)
+{
+    const er_window *w = &p->window;
+    const int32_t depth = w->in_c, multiplier = w->out_c / depth;
+    const int32_t step = w->out_c, even = (w->out_w + 1) / 2 * 2;
+    const int32_t needed = (w->out_w - 1) * w->stride_w + KERNEL - w->pad_left;
+    const int32_t used = er_least(w->in_w, needed);
+    const int32_t pitch = (er_most(needed, w->pad_left + used) + 1) / 2 * 2;
+    const er_range_s8 range = er_range_of(p->out_zero, p->act_min, p->act_max);
+    const shape s = {.window = w,
+                     .expansion = {depth, used, (w->in_w - used) * depth, pitch - used},
+                     .strip = scratch,
+                     .pitch = pitch,
+                     .rows = strip_rows(w, pitch),
+                     .zeros = er_pack(p->in_zero, p->in_zero)};
+    strip_job job = {.rows = scratch,
+                     .pitch = 2 * pitch,
+                     .twice_zero_and_one = range.twice_zero_and_one,
+                     .step = step,
+                     .left = w->out_w,
+                     .count = w->out_w,
+                     .next_row = 2 * (w->stride_h * pitch - even * w->stride_w),
+                     .next_to = (w->out_w - even) * step};
+    const int8_t *v = p->weights;
+    fill(scratch, ((s.rows - 1) * w->stride_h + KERNEL) * pitch + SLACK, s.zeros);
+    for (int32_t i = 0; i < step; i++) {
+        for (int32_t tap = 0; tap < KERNEL; tap++, v += KERNEL) {
+            job.first[tap] = er_pack(v[0], v[1]);
+            job.last[tap] = er_pack(v[1], v[2]);
+        }
+        const er_scaling scaling = er_scaling_of(p->mantissa[i], p->shift[i]);
+        job.bias = p->bias[i];
+        job.twice_mantissa = scaling.twice_mantissa;
+        job.halved = scaling.halved;
+        job.to = output + i;
+        run(&s, &job, range, input + i / multiplier);
+    }
+}
