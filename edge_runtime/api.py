@@ -112,15 +112,28 @@ class Checked:
 
 
 def check(path: Path | str, board: str) -> Checked:
-    """Read a model and choose its kernels; all nodes that cannot be compiled are in the error."""
+    """Read a model and choose its kernels; all nodes that cannot be compiled are in the error.
+
+    Where some nodes cannot be imported, kernels are chosen for the others, so that one call tells
+    everything.
+    """
     from edge_runtime.boards import load_board
     from edge_runtime.export.arithmetic import arithmetic_of
-    from edge_runtime.kernels import choose
+    from edge_runtime.importers.unsupported import PartlySupportedError
+    from edge_runtime.kernels import choose, unserved
 
     target = load_board(board)
     try:
         graph = load(path)
         choices = choose(graph, target.isas)
+    except PartlySupportedError as error:
+        problems = (*error.problems, *unserved(error.part, target.isas))
+        told = ModelError(
+            f"{path} cannot be compiled; {len(problems)} problem(s):",
+            hint=error.hint,
+            problems=problems,
+        )
+        return Checked(str(path), board, "", told)
     except ModelError as error:
         return Checked(str(path), board, "", error)
     kind = arithmetic_of(graph, choices)

@@ -99,14 +99,15 @@ def multiply(x: Int64, mantissa: Int64 | int, shift: Int64 | int) -> Int64:
     twice = rounding_shift_right(doubling_high_multiply(wrap32(x << left), mantissa), right)
     if not np.any(once):
         return twice
-    return np.where(once, _multiply_once(x, mantissa, exponent + ONCE), twice)
+    result: Int64 = np.where(once, _multiply_once(x, mantissa, exponent + ONCE), twice)
+    return result
 
 
 def _multiply_once(x: Int64, mantissa: Int64 | int, shift: Int64) -> Int64:
     product = wrap32(x) * np.asarray(mantissa, np.int64)
     right = np.clip(31 - shift, 1, 62)
     whole = (product + (np.int64(1) << (right - 1))) >> right
-    return np.clip(whole, INT32_MIN, INT32_MAX)
+    return np.asarray(np.clip(whole, INT32_MIN, INT32_MAX), np.int64)
 
 
 def multiply_wide(x: Int64, mantissa: Int64 | int, shift: Int64 | int) -> Int64:

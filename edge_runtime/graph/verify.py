@@ -8,6 +8,9 @@ from edge_runtime.errors import GraphError, ModelError, Problem
 from edge_runtime.graph.graph import Graph, Node
 from edge_runtime.graph.tensor import Array, DType, Kind, Tensor
 
+MOST_ELEMENTS = 1 << 28
+"""Of one tensor: more than the memory of any microcontroller, and of offsets in 32 bits."""
+
 
 def verify(graph: Graph) -> Graph:
     """Return `graph` unchanged, or raise GraphError or ModelError naming all that is wrong.
@@ -30,21 +33,30 @@ def verify(graph: Graph) -> Graph:
 
 def problems_of(graph: Graph) -> list[Problem]:
     """Why tensors and nodes of a graph of sound structure are not legal; empty if all are."""
-    return [
-        *(
-            Problem(tensor.name, "tensor", text)
-            for tensor in graph.tensors.values()
-            for text in _tensor_problems(tensor)
-        ),
-        *(problem for node in graph.nodes for problem in node_problems(graph, node)),
+    found = [
+        Problem(tensor.name, "tensor", text)
+        for tensor in graph.tensors.values()
+        for text in _tensor_problems(tensor)
     ]
+    wrong = {problem.node for problem in found}
+    for node in graph.nodes:
+        # Nodes count on scales that are numbers and shapes that are sizes.
+        if wrong.isdisjoint((*node.inputs, *node.outputs)):
+            found += node_problems(graph, node)
+    return found
 
 
 def node_problems(graph: Graph, node: Node) -> list[Problem]:
     """Why `node` is not legal; empty if it is."""
     inputs, outputs = graph.node_inputs(node), graph.node_outputs(node)
     fewest, most = node.op.INPUTS
-    if not fewest <= len(inputs) <= most:
+    attributes = vars(node.op).items()
+    undefined = [
+        name for name, value in attributes if isinstance(value, float) and math.isnan(value)
+    ]
+    if undefined:
+        reasons = [f"{name} is no number" for name in undefined]
+    elif not fewest <= len(inputs) <= most:
         reasons = [f"{len(inputs)} inputs; allowed: {fewest} to {most}"]
     elif len(outputs) != node.op.OUTPUTS:
         reasons = [f"{len(outputs)} outputs; allowed: {node.op.OUTPUTS}"]
@@ -98,6 +110,8 @@ def _tensor_problems(tensor: Tensor) -> list[str]:
     found = []
     if any(size < 1 for size in tensor.shape):
         found.append(f"shape {tensor.shape} has a dimension that is dynamic or empty")
+    elif tensor.elements > MOST_ELEMENTS:
+        found.append(f"shape {tensor.shape} has {tensor.elements} elements: too many for any board")
     if (tensor.kind is Kind.CONSTANT) != (tensor.data is not None):
         found.append(f"kind is {tensor.kind.value}, but data is {tensor.data is not None}")
     if tensor.initial is not None and tensor.kind is not Kind.STATE:

@@ -2,7 +2,7 @@
 
 from edge_runtime.kernels.catalog import KERNELS
 from edge_runtime.kernels.kernel import Choice, Demand, Kernel, Site
-from edge_runtime.kernels.selection import choose, choose_one, kernel_folder, sources
+from edge_runtime.kernels.selection import choose, choose_one, kernel_folder, sources, unserved
 from edge_runtime.kernels.struct import Struct
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "choose_one",
     "kernel_folder",
     "sources",
+    "unserved",
 ]

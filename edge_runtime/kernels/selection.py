@@ -22,23 +22,25 @@ def choose(graph: Graph, isas: Sequence[str]) -> dict[str, Choice]:
 
     ModelError: no kernel serves some nodes; all of them are listed.
     """
-    choices: dict[str, Choice] = {}
-    problems = []
-    for node in graph.nodes:
-        if isinstance(node.op, Reshape):
-            continue
-        choice = choose_one(Site.of(graph, node), isas)
-        if isinstance(choice, Problem):
-            problems.append(choice)
-        else:
-            choices[node.name] = choice
+    found = _judged(graph, isas)
+    problems = [each for each in found.values() if isinstance(each, Problem)]
     if problems:
         raise ModelError(
             f"model {graph.name} cannot be compiled; no kernel serves {len(problems)} node(s):",
             hint="change these nodes, or quantize the model to int8 first",
             problems=problems,
         )
-    return choices
+    return {name: each for name, each in found.items() if isinstance(each, Choice)}
+
+
+def unserved(graph: Graph, isas: Sequence[str]) -> tuple[Problem, ...]:
+    """The nodes of a graph, which may be a part of a model, that no kernel serves, and why."""
+    return tuple(each for each in _judged(graph, isas).values() if isinstance(each, Problem))
+
+
+def _judged(graph: Graph, isas: Sequence[str]) -> dict[str, Choice | Problem]:
+    sites = (Site.of(graph, node) for node in graph.nodes if not isinstance(node.op, Reshape))
+    return {site.node.name: choose_one(site, isas) for site in sites}
 
 
 def choose_one(site: Site, isas: Sequence[str]) -> Choice | Problem:
@@ -53,7 +55,17 @@ def choose_one(site: Site, isas: Sequence[str]) -> Choice | Problem:
                 refusals[isa] = refused
     told = [f"{isa} refuses {why}" for isa, why in refusals.items()]
     reason = "; ".join(told) or "there is no kernel for this operation"
-    return Problem(site.node.name, site.node.op.NAME, reason)
+    return Problem(site.node.name, site.node.op.NAME, reason, _rewrite(site, refusals, isas))
+
+
+def _rewrite(site: Site, refusals: dict[str, str], isas: Sequence[str]) -> str:
+    """What would help where no kernel serves a node."""
+    if not refusals:
+        return "write it in other operations, or compute it on the host"
+    if all(isinstance(why, OtherType) for why in refusals.values()):
+        names = sorted({kernel.name for isa in isas for kernel in _serving(site.node, isa)})
+        return f"convert it to types that a kernel takes: {', '.join(names)}"
+    return "stay within these limits"
 
 
 def _serving(node: Node, isa: str) -> Iterator[Kernel]:

@@ -227,6 +227,10 @@ class LeakyRelu(Unary):
     def real(self, x: Doubles) -> Doubles:
         return np.where(x > 0, x, np.float32(self.alpha) * x)
 
+    def grid_problems(self, image: Tensor, output: Tensor) -> list[str]:
+        found = super().grid_problems(image, output)
+        return found if math.isfinite(self.alpha) else [*found, f"alpha is {self.alpha}"]
+
     def factors(self, image: Tensor, output: Tensor) -> tuple[Multiplier, Multiplier]:
         """The factors for x of 0 or more, and for negative x."""
         ratio = image.quant.scale / output.quant.scale

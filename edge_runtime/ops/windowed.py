@@ -9,6 +9,9 @@ import numpy as np
 from edge_runtime.graph.op import Activation, Window, type_problem
 from edge_runtime.graph.tensor import Array, DType, Quantization, Tensor
 
+MOST_STEPS = 1 << 20
+"""Of a window along one axis."""
+
 
 def windows(image: Array, kernel: tuple[int, int], window: Window, fill: float) -> Array:
     """All windows of an NHWC image: (N, out_h, out_w, kernel_h, kernel_w, C), a view where it can.
@@ -49,6 +52,8 @@ def window_problems(image: Tensor, kernel: tuple[int, int], window: Window) -> l
     out = window.output_size((image.shape[1], image.shape[2]), kernel)
     if min(out) < 1:
         return [f"kernel {kernel} does not fit into the padded input {image.shape[1:3]}"]
+    if max(out) > MOST_STEPS:
+        return [f"its output would be {out[0]} by {out[1]}; allowed: {MOST_STEPS} either way"]
     return []
 
 

@@ -115,8 +115,8 @@ def _scaled(weights: Tensor, scale: Doubles, axis: int) -> Tensor:
 def _linear_before(draft: Draft, node: Node) -> Node | None:
     """The float operation without activation that `node` can be folded into."""
     tensor = node.inputs[0]
-    channels = draft.tensors[tensor].shape[-1]
-    while draft.is_private(tensor) and draft.tensors[tensor].shape[-1] == channels:
+    channels = draft.tensors[tensor].shape[-1:]
+    while draft.is_private(tensor) and draft.tensors[tensor].shape[-1:] == channels:
         maker = draft.maker(tensor)
         if maker is None or not isinstance(maker.op, Reshape):
             break
@@ -126,5 +126,5 @@ def _linear_before(draft: Draft, node: Node) -> Node | None:
         return None
     if draft.tensors[maker.inputs[1]].data is None:
         return None
-    last_dimension_kept = draft.tensors[tensor].shape[-1:] == (channels,)
+    last_dimension_kept = draft.tensors[tensor].shape[-1:] == channels
     return maker if maker.op.activation is Activation.NONE and last_dimension_kept else None

@@ -86,7 +86,7 @@ def test_all_unsupported_operators_are_listed(tmp_path: Path) -> None:
     error = refused(altered(change), tmp_path)
     assert [problem.op for problem in error.problems] == ["CONV_2D", "CUSTOM Magic", "LOGISTIC"]
     assert "fused activation" in str(error)
-    assert "CONV_2D" in error.hint
+    assert "docs/operations.md" in error.hint
     assert all(problem.node in network().tensors for problem in error.problems)
 
 
@@ -159,7 +159,7 @@ def _axes(model: Any) -> None:
         (_scale(0.0), "in0 (tensor): scale 0.0"),
         (_scale(-1.0), "in0 (tensor): scale -1.0"),
         (_shape(1, -9, 8, 3), "in0 (tensor): shape (1, -9, 8, 3)"),
-        (_shape(1, 1 << 30, 1 << 30, 3), "has shape"),
+        (_shape(1, 1 << 30, 1 << 30, 3), "elements: too many for any board"),
         (_shape(1, 9, 8), "in0 has shape (1, 9, 8), not 4 dimensions"),
         (_signature, "in0 (tensor): shape (-1, -1, 8, 3) is dynamic"),
         (_operand, "names tensor 1048576"),

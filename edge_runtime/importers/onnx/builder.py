@@ -243,6 +243,10 @@ class Builder:
         constant = self.constant(f"{name}_stored", integers, stored.quantization)
         return self.emit(name, Dequantize(), [constant], name, dtype=DType.FLOAT32)
 
+    def rest(self, name: str) -> Graph:
+        """All that was taken in, where some nodes were not."""
+        return Graph.build(name, self._tensors.values(), self._nodes, (), ())
+
     def graph(self, name: str, outputs: Sequence[str]) -> Graph:
         """The graph whose outputs are these ONNX values, under their own names."""
         self._reserved = frozenset()

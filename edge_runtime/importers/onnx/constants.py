@@ -34,6 +34,8 @@ def decode(tensor: Any, folder: Path) -> Array:
         raise UnsupportedError(f"constant {tensor.name} has the shape {list(tensor.dims)}")
     if tensor.data_type == onnx.TensorProto.STRING:
         raise UnsupportedError(f"constant {tensor.name} holds strings")
+    if tensor.data_type not in onnx.TensorProto.DataType.values():
+        raise UnsupportedError(f"constant {tensor.name} is of the unknown type {tensor.data_type}")
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         inline = onnx.TensorProto(dims=tensor.dims, data_type=tensor.data_type, name=tensor.name)
         inline.raw_data = _external(tensor, folder)

@@ -30,7 +30,7 @@ from edge_runtime.importers.onnx.functions import OWN_DOMAIN
 from edge_runtime.importers.onnx.node import FileNode
 from edge_runtime.importers.onnx.steps import Recipe, Steps
 from edge_runtime.importers.onnx.values import Known, Value
-from edge_runtime.importers.unsupported import UnsupportedError, refuse
+from edge_runtime.importers.unsupported import UnsupportedError, not_supported, refuse
 from edge_runtime.passes import simplify
 
 _CONSTANT_TOO: dict[str, Converter] = {**shapes.CONSTANT_TOO, **quantization.CONSTANT_TOO}
@@ -70,6 +70,10 @@ _REWRITES = {
 }
 """What to do about operations that are often met and not supported."""
 
+_PASSES = (verify, simplify)
+_PAGE = "docs/onnx-coverage.md"
+"""What is supported."""
+
 DEEPEST = 16
 """Operations written in operations written in operations."""
 
@@ -82,11 +86,12 @@ def read_onnx(content: bytes, name: str, folder: Path) -> Graph:
     file = File(content, folder)
     build = Builder(file)
     problems = [problem for node in file.nodes if (problem := _convert(build, node)) is not None]
-    refuse(name, problems, _NAMED)
+    refuse(problems, _PAGE, build.rest(name), _PASSES)
     try:
         graph = build.graph(name, file.outputs)
     except UnsupportedError as error:
-        refuse(name, [Problem("outputs", "model", error.reason, error.rewrite)], _NAMED)
+        problem = Problem("outputs", "model", error.reason, error.rewrite)
+        refuse([problem], _PAGE, build.rest(name), _PASSES)
         raise
     # Files of our own say by functions how kernels round; all others mean what they say.
     own = any(node.operation.startswith(f"{OWN_DOMAIN}.") for node in file.nodes)
@@ -113,6 +118,8 @@ def _take(build: Builder, node: FileNode, depth: int) -> None:
     """Enter what a node makes; UnsupportedError if it is not supported."""
     if depth > DEEPEST:
         raise UnsupportedError("it is written in too many operations within operations")
+    if _is_supported(node) and (misfit := functions.misfit(node)):
+        raise UnsupportedError(misfit)
     made: Value | Sequence[Value] | None = None
     if node.operation not in _CONSTANT_TOO and foldable(build, node):
         made = fold(build, node)
@@ -138,7 +145,7 @@ def _written(build: Builder, node: FileNode) -> Sequence[FileNode]:
         return _branch(build, node)
     body = functions.defined(node, build.file.opsets, build.type_of)
     if body is None:
-        raise UnsupportedError("the operation is not supported")
+        raise not_supported(node.operation, _NAMED, _REWRITES.get(node.operation, ""))
     return body
 
 
@@ -163,11 +170,16 @@ def _inner(build: Builder, outer: FileNode, node: FileNode, depth: int) -> None:
 
 def _unknown(node: FileNode) -> Problem | None:
     """What is wrong with a node already without knowing its inputs."""
-    known = node.operation in _CONVERTERS or node.operation in _RECIPES or node.operation == "If"
-    if known or functions.is_defined(node):
+    if _is_supported(node):
         return None
-    rewrite = _REWRITES.get(node.operation, "")
-    return Problem(node.name, node.operation, "the operation is not supported", rewrite)
+    told = not_supported(node.operation, _NAMED, _REWRITES.get(node.operation, ""))
+    return Problem(node.name, node.operation, told.reason, told.rewrite)
+
+
+def _is_supported(node: FileNode) -> bool:
+    """Whether some nodes of this operation can be converted."""
+    known = node.operation in _CONVERTERS or node.operation in _RECIPES or node.operation == "If"
+    return known or functions.is_defined(node)
 
 
 def _stand_in(build: Builder, output: str, constant: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 
 import onnx
 import onnx.defs
-import onnx.shape_inference
 
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Array, DType, Shape
+from edge_runtime.graph.verify import MOST_ELEMENTS
 from edge_runtime.importers.onnx.constants import decode
 from edge_runtime.importers.onnx.functions import Functions, opsets_of
+from edge_runtime.importers.onnx.inference import InferenceError, infer_shapes
 from edge_runtime.importers.onnx.node import FileNode
 
 OLDEST_OPSET = 6
@@ -41,6 +43,7 @@ class File:
         self._model = onnx.load_model_from_string(content)
         self.folder = folder
         graph = self._model.graph
+        _check_names(self._model)
         self.opsets = _opsets(self._model)
         self._initializers = {tensor.name: tensor for tensor in graph.initializer}
         self.inputs, self.empty = _inputs(graph, self._initializers)
@@ -79,6 +82,18 @@ class File:
         if self._inferred is None:
             self._inferred = _inferred(self._model, self.inputs, self.nodes)
         return self._inferred.get(name)
+
+
+def _check_names(model: Any) -> None:
+    """ModelError where a name is no UTF-8, which protobuf gives as bytes."""
+    nodes = [*model.graph.node, *(node for f in model.functions for node in f.node)]
+    names = [name for node in nodes for name in (*node.input, *node.output)]
+    names += [name for node in nodes for name in (node.name, node.op_type, node.domain)]
+    graph = model.graph
+    names += [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
+    for name in names:
+        if not isinstance(name, str):
+            raise ModelError(f"the file is malformed: the name {name!r} is no UTF-8")
 
 
 def _opsets(model: Any) -> dict[str, int]:
@@ -122,6 +137,9 @@ def _inputs(
                     "export the model with fixed input shapes",
                 )
             )
+        elif math.prod(size or 1 for size in shape) > MOST_ELEMENTS:
+            reason = f"shape {_shape_text(value)} is too large for any board"
+            problems.append(Problem(value.name, "input", reason))
         elif dtype is None:
             problems.append(Problem(value.name, "input", _type_text(value), "cast it to float32"))
         else:
@@ -213,8 +231,8 @@ def _inferred(model: Any, inputs: Sequence[FileInput], nodes: Sequence[FileNode]
         ):
             dim.dim_value = size
     try:
-        flat = onnx.shape_inference.infer_shapes(flat)
-    except Exception:  # It fails in many ways on a model that is refused anyhow.
+        flat = infer_shapes(flat)
+    except InferenceError:  # The model is refused anyhow.
         return {}
     found = ((value, _shape(value)) for value in flat.graph.value_info)
     return {

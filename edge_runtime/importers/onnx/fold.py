@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnx.shape_inference
 
 from edge_runtime.graph import Array
 from edge_runtime.importers.onnx.builder import Builder
 from edge_runtime.importers.onnx.constants import MOST_ELEMENTS
+from edge_runtime.importers.onnx.inference import InferenceError, infer_shapes
 from edge_runtime.importers.onnx.node import FileNode
 from edge_runtime.importers.onnx.values import Known
 from edge_runtime.importers.unsupported import UnsupportedError
@@ -90,8 +90,8 @@ def _check_size(node: FileNode, arrays: dict[str, Array], most: int) -> None:
     graph = onnx.helper.make_graph([node.proto], "constant", [], outputs, tensors)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", node.opset)])
     try:
-        inferred = onnx.shape_inference.infer_shapes(model)
-    except Exception as error:  # The checks of every operation, and of the model around it.
+        inferred = infer_shapes(model)
+    except InferenceError as error:
         raise UnsupportedError(f"it cannot be computed: {error}") from error
     for value in inferred.graph.output:
         if not value.type.tensor_type.HasField("shape"):

@@ -15,6 +15,7 @@ import onnx.defs
 
 from edge_runtime.errors import ModelError
 from edge_runtime.importers.onnx.node import PLAIN_DOMAINS, FileNode
+from edge_runtime.importers.unsupported import UnsupportedError
 
 DEEPEST = 64
 """Calls within calls; a function that calls itself goes on for ever."""
@@ -154,12 +155,29 @@ def branch(graph: Any, proto: Any) -> list[Any]:
     return constants + [scope.node(node) for node in graph.node] + passed
 
 
-def _schema(node: FileNode) -> Any | None:
-    domain = node.proto.domain if node.proto.domain not in PLAIN_DOMAINS else ""
+def _schema(node: FileNode, opset: int | None = None) -> Any | None:
+    domain, _, operation = node.operation.rpartition(".")
     try:
-        return onnx.defs.get_schema(node.proto.op_type, node.opset, domain)
+        return onnx.defs.get_schema(operation, opset or node.opset, domain)
     except onnx.defs.SchemaError:
         return None
+
+
+def misfit(node: FileNode) -> str:
+    """How the number of inputs or outputs differs from what ONNX defines; empty if it does not."""
+    schema = _schema(node) or _schema(node, onnx.defs.onnx_opset_version())
+    if schema is None:
+        return ""
+    for what, names, fewest, most in (
+        ("inputs", node.inputs, schema.min_input, schema.max_input),
+        ("outputs", node.outputs, schema.min_output, schema.max_output),
+    ):
+        if not fewest <= len(names) <= most:
+            return f"it has {len(names)} {what}; ONNX defines at least {fewest}, at most {most}"
+    parts = node.attributes.get("num_outputs", len(node.outputs))
+    if node.operation == "Split" and parts != len(node.outputs):
+        return f"it has {len(node.outputs)} outputs, but num_outputs is {parts}"
+    return ""
 
 
 def is_defined(node: FileNode) -> bool:
@@ -181,9 +199,12 @@ def defined(
     if schema.has_context_dependent_function:
         types = [type_of(name).SerializeToString() for name in node.inputs]
         version = _version(schema.context_dependent_function_opset_versions, node.opset)
-        function = schema.get_context_dependent_function_with_opset_version(
-            version, node.proto.SerializeToString(), types
-        )
+        try:
+            function = schema.get_context_dependent_function_with_opset_version(
+                version, node.proto.SerializeToString(), types
+            )
+        except ValueError as error:
+            raise UnsupportedError(f"ONNX cannot define it: {error}") from error
     elif schema.has_function:
         version = _version(schema.function_opset_versions, node.opset)
         function = schema.get_function_with_opset_version(version)

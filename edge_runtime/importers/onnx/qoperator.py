@@ -118,7 +118,7 @@ def _concat(steps: Steps) -> None:
 
 
 def _where(steps: Steps) -> None:
-    chosen = steps("Where", steps.node.inputs[0], _real(steps, 1), _real(steps, 4))
+    chosen = steps("Where", steps.node.input(0), _real(steps, 1), _real(steps, 4))
     _stored(steps, chosen, 7)
 
 

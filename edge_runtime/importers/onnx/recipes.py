@@ -152,7 +152,7 @@ def _trilu(steps: Steps) -> None:
     node, given = steps.node, steps.shape()
     if len(given) < 2:
         raise UnsupportedError(f"input has the shape {given}; allowed: 2 or more dimensions")
-    k = steps.build.integers(node.input(1))[0] if node.input(1) else 0
+    k = int(steps.build.number(node.input(1))) if node.input(1) else 0
     ones = np.ones(bounded(given[-2:]), bool)
     kept = np.triu(ones, k) if node.integer("upper", 1) else np.tril(ones, k)
     zero = steps("CastLike", steps.number(0), node.inputs[0])
@@ -166,7 +166,10 @@ MOST_WEIGHTS = 1 << 16
 def _one_hot(steps: Steps) -> None:
     node, given = steps.node, steps.shape()
     depth = int(steps.build.number(node.input(1)))
-    off, on = steps.build.known(node.input(2)).array.reshape(-1)
+    values = steps.build.known(node.input(2)).array.reshape(-1)
+    if len(values) != 2:
+        raise UnsupportedError(f"it has {len(values)} values; allowed: two, for off and on")
+    off, on = values
     if not 0 < depth <= MOST_WEIGHTS:
         raise UnsupportedError(f"depth is {depth}")
     axis = axis_in(node.integer("axis", -1), len(given) + 1)
@@ -249,6 +252,8 @@ def _einsum(steps: Steps) -> None:
             f"its equation is {text}; allowed: one or two operands, no letter twice in one, no ...",
             "write it as Transpose, Reshape and MatMul",
         )
+    if len(node.inputs) != len(terms):
+        raise UnsupportedError(f"its equation is {text}, but it has {len(node.inputs)} inputs")
     names = [
         _summed(steps, name, term, set(result).union(*(t for t in terms if t is not term)))
         for name, term in zip(node.inputs, terms, strict=True)

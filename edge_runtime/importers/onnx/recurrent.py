@@ -26,8 +26,9 @@ def lstm(build: Builder, node: FileNode) -> list[Placed]:
         if (node.input(7))
         else []
     )
+    operands = _operands(build, node, 4)
     states = [_state(build, node, index) for index in (5, 6)]
-    return _made(build, node, op, [*_operands(build, node, 4), *states, *peepholes])
+    return _made(build, node, op, [*operands, *states, *peepholes])
 
 
 def gru(build: Builder, node: FileNode) -> list[Placed]:

@@ -30,7 +30,7 @@ class Steps:
     def __call__(self, operation: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Add a node with one output, which is `output` or a new name."""
         name = output or f"{self.node.outputs[0]}//{operation}{len(self._protos)}"
-        given = {key: value for key, value in attributes.items() if value is not None}
+        given = {key: value for key, value in attributes.items() if value not in (None, (), [])}
         self._protos.append(
             onnx.helper.make_node(operation, inputs, [name], f"{self.node.name}", **given)
         )

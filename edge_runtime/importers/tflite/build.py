@@ -69,6 +69,10 @@ class Build:
 
     def make(self, name: str, op: Op, inputs: Sequence[Tensor], index: int, made: Tensor) -> None:
         """Let `op` make the tensor `index` of the file: by a node, or here if that can be."""
+        if made.kind is Kind.STATE:
+            raise UnsupportedError(
+                f"it writes the variable tensor {made.name}", "keep state by ASSIGN_VARIABLE"
+            )
         if is_dynamic(self._file_tensors[index]) and not op.problems(inputs, made):
             made = replace(made, shape=op.output_shape(inputs))
             self._tensors[index] = made

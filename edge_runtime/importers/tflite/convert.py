@@ -13,7 +13,7 @@ from edge_runtime.importers.tflite.constants import fold_dequantize
 from edge_runtime.importers.tflite.file import FileOperator, read_file
 from edge_runtime.importers.tflite.site import Converter, RefusedTensorError, Site
 from edge_runtime.importers.tflite.unsigned import Interface, signed
-from edge_runtime.importers.unsupported import UnsupportedError, refuse
+from edge_runtime.importers.unsupported import UnsupportedError, not_supported, refuse
 from edge_runtime.passes import (
     drop_same_quantization,
     fold_crops,
@@ -44,6 +44,9 @@ _PASSES = (
     settle_state,
 )
 
+_PAGE = "docs/operations.md"
+"""What is supported."""
+
 MOST_INITIALIZATIONS = 8
 """Subgraphs that set the variables of a model."""
 
@@ -63,6 +66,8 @@ def read_tflite(content: bytes, name: str) -> Graph:
     for indices, what in ((file.inputs, "inputs"), (file.outputs, "outputs")):
         if not indices:
             raise ModelError(f"the model has no {what}")
+        if len(set(indices)) < len(indices):
+            raise ModelError(f"the model has one tensor twice among its {what}")
     build = Build(file)
     interface = Interface(build, turned)
     inputs = interface.inputs()
@@ -73,7 +78,7 @@ def read_tflite(content: bytes, name: str) -> Graph:
         reason = f"the model has {file.subgraphs} subgraphs; allowed: one, and those of CALL_ONCE"
         build.problems.append(Problem(name, "model", reason))
     graph = build.graph(name, inputs, outputs)
-    refuse(name, [*build.problems, *problems_of(graph)], _OPERATIONS)
+    refuse([*build.problems, *problems_of(graph)], _PAGE, graph, _PASSES)
     for step in _PASSES:
         graph = step(graph)
     return graph
@@ -118,7 +123,6 @@ def _convert(
 
 def _converter(operator: FileOperator, converters: Mapping[str, Converter]) -> Converter:
     if operator.operation not in converters:
-        raise UnsupportedError(
-            "the operation is not supported", _REWRITES.get(operator.operation, "")
-        )
+        rewrite = _REWRITES.get(operator.operation, "")
+        raise not_supported(operator.operation, converters, rewrite)
     return converters[operator.operation]

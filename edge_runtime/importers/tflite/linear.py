@@ -65,7 +65,7 @@ def _transposed(site: Site) -> None:
     if options.Padding() == schema.Padding.SAME and min(stride) > 0:
         window = Window.same(size, _height_width(site.input(1)), stride)
     op = TransposeConv2D(activation(options), window, size)
-    bias = [3] if len(site.inputs) > 3 and site.inputs[3] is not None else []
+    bias = [3] if site.has(3) else []
     site.emit(op, [site.read(index) for index in (2, 1, *bias)])
 
 

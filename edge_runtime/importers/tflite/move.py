@@ -106,14 +106,14 @@ def _squeeze(site: Site) -> Op:
 
 
 def _shape(site: Site) -> None:
-    site.build.constant(site.operator.outputs[0], np.array(site.read(0).shape))
+    site.build.constant(site.output_index(), np.array(site.read(0).shape))
 
 
 def _range(site: Site) -> None:
     start, limit, delta = (_single(site, index) for index in range(3))
     if delta == 0 or (limit - start) / delta > MOST_ELEMENTS:
         raise UnsupportedError(f"a range from {start} to {limit} in steps of {delta}")
-    site.build.constant(site.operator.outputs[0], np.arange(start, limit, delta))
+    site.build.constant(site.output_index(), np.arange(start, limit, delta))
 
 
 def _fill(site: Site) -> None:
@@ -318,6 +318,8 @@ def _batch_to_space(site: Site) -> None:
     whole = site.build.emit(BatchToSpace(block), [image], f"{site.name}_whole", like=image)
     rest = (0,) * (len(whole.shape) - 1 - len(block))
     begin = (0, *before, *rest)
+    if not len(begin) == len((0, *after, *rest)) == len(whole.shape):
+        raise UnsupportedError(f"its crops {before} and {after} do not fit the block {block}")
     size = tuple(
         size - first - last
         for size, first, last in zip(whole.shape, begin, (0, *after, *rest), strict=True)

@@ -21,7 +21,7 @@ def _svdf(site: Site) -> None:
     if state.kind is not Kind.STATE:
         raise UnsupportedError(f"state {state.name} is no variable tensor")
     inputs = [*(site.read(index) for index in (0, 1, 2)), state]
-    if site.inputs[3] is not None:
+    if site.has(3):
         inputs.append(site.read(3))
     op = Svdf(options.Rank(), activation(options))
     names = tuple(tensor.name for tensor in inputs)
@@ -71,9 +71,9 @@ def _check(site: Site, options: Any) -> None:
     found = [
         f"it has {what}"
         for what, places in _LEFT_OUT.items()
-        if any(index < len(site.inputs) and site.inputs[index] is not None for index in places)
+        if any(site.has(index) for index in places)
     ]
-    if site.inputs[_GIVEN] is None or site.inputs[_CARRIED] is None:
+    if not site.has(_GIVEN) or not site.has(_CARRIED):
         found.append("its input and forget gates are coupled")
     if options.FusedActivationFunction() != schema.ActivationFunctionType.TANH:
         found.append("its activation is not TANH")

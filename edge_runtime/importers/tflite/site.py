@@ -45,6 +45,10 @@ class Site:
             raise UnsupportedError(f"it has {len(self.outputs)} outputs; allowed: one")
         return self.outputs[0]
 
+    def has(self, index: int) -> bool:
+        """Whether there is an input at `index`."""
+        return index < len(self.inputs) and self.inputs[index] is not None
+
     def input(self, index: int) -> FileTensor:
         """The input at `index`; UnsupportedError where there is none."""
         tensor = self.inputs[index] if index < len(self.inputs) else None
@@ -69,12 +73,22 @@ class Site:
 
     def read(self, index: int) -> Tensor:
         """The graph's tensor for the input at `index`."""
-        self.input(index)
-        return self._tensor(self.operator.inputs[index])
+        return self._tensor(self.input_index(index))
 
     def made(self, index: int = 0) -> Tensor:
         """The graph's tensor for an output."""
-        return self._tensor(self.operator.outputs[index])
+        return self._tensor(self.output_index(index))
+
+    def output_index(self, index: int = 0) -> int:
+        """The file's index of an output; UnsupportedError where there is none."""
+        if index >= len(self.outputs):
+            raise UnsupportedError(f"output {index} is missing")
+        return self.operator.outputs[index]
+
+    def input_index(self, index: int) -> int:
+        """The file's index of an input; UnsupportedError where there is none."""
+        self.input(index)
+        return self.operator.inputs[index]
 
     def _tensor(self, index: int) -> Tensor:
         tensor = self.build.tensor(index)
@@ -86,7 +100,7 @@ class Site:
         """Add the node that makes an output of this operator."""
         made = self.made(output)
         name = self.name if output == 0 else made.name
-        self.build.make(name, op, inputs, self.operator.outputs[output], made)
+        self.build.make(name, op, inputs, self.output_index(output), made)
 
 
 Converter = Callable[[Site], None]
@@ -109,6 +123,8 @@ def plain(operands: int, make: Callable[[Site], Op]) -> Converter:
         _ = site.output
         op = make(site)
         present = [i for i, tensor in enumerate(site.inputs[:operands]) if tensor is not None]
+        if len(present) < op.INPUTS[0]:
+            raise UnsupportedError(f"it has {len(present)} inputs; allowed: {op.INPUTS[0]} or more")
         site.emit(op, [site.read(index) for index in present])
 
     return convert

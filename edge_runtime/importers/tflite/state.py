@@ -16,26 +16,26 @@ def _handle(site: Site) -> None:
     options = site.options("VarHandleOptions")
     parts = (options.Container() or b"", options.SharedName() or b"")
     variable = "/".join(part.decode("utf-8", "replace") for part in parts)
-    site.build.variables.add_handle(site.operator.outputs[0], variable, site.name)
+    site.build.variables.add_handle(site.output_index(), variable, site.name)
 
 
 def _read(site: Site) -> None:
     made = site.made()
-    state = site.build.variables.state(site.operator.inputs[0], made)
+    state = site.build.variables.state(site.input_index(0), made)
     site.emit(Copy(), [state])
 
 
 def _assign(site: Site) -> None:
     site.input(1)
     value = site.read(1)
-    state = site.build.variables.state(site.operator.inputs[0], value)
+    state = site.build.variables.state(site.input_index(0), value)
     name = site.build.unique(f"{state.name}_assigned")
     site.build.nodes.append(Node(name, Copy(), (value.name,), state.name))
 
 
 def _initialize(site: Site) -> None:
     """In the initialization: what is assigned is what the variable starts from."""
-    name = site.build.variables.named(site.operator.inputs[0])
+    name = site.build.variables.named(site.input_index(0))
     site.build.variables.initial[name] = site.values(1)
 
 

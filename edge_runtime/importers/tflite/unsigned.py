@@ -26,7 +26,7 @@ def signed(file: File) -> tuple[File, frozenset[int]]:
 
     Weights whose differences to their zero point are all int8 are stored as these.
     """
-    weights = {op.inputs[1] for op in file.operators if op.operation in WEIGHTS}
+    weights = {op.inputs[1] for op in file.operators if op.operation in WEIGHTS and op.inputs[1:]}
     turned = frozenset(i for i, t in enumerate(file.tensors) if t.type == "uint8" and t.scales)
     tensors = tuple(
         _signed(tensor, index in weights) if index in turned else tensor

@@ -1,0 +1,36 @@
+"""What a run of the fuzzer has found stays found: these seeds, and a few hundred others."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))
+from fuzz import trials, tried_apart
+from originals import originals
+
+FOUND = {
+    1180: "exported/transposed-float32.onnx",  # OneHot with one value
+    6437: "backend/test_triu_square_neg.onnx",  # Trilu whose k is empty
+    7287: "backend/test_reduce_l1_do_not_keepdims_random.onnx",  # a name that is no UTF-8
+    8155: "backend/test_split_equal_parts_default_axis_opset18.onnx",  # ONNX's inference aborts
+    18242: "shared/derived_kaijiang_resnet8_cifar10_qdq_perch.onnx",  # LSTM of an image
+    32744: "backend/test_eyelike_populate_off_main_diagonal.onnx",  # ONNX's inference faults
+    27446: "operation/1-leaky_relu_falling-3.tflite",  # a slope that is no number
+    22095: "operation/6-batch_to_space-2.tflite",  # crops that do not fit the block
+}
+OTHERS = 300
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_was_found(seed: int) -> None:
+    if FOUND[seed] not in originals():
+        pytest.skip(f"{FOUND[seed]} is not at hand")
+    assert tried_apart(seed, FOUND[seed]).finding == ""
+
+
+def test_others() -> None:
+    tried = dict(trials(10**9, 10**9 + OTHERS))
+    assert {seed: trial.finding for seed, trial in tried.items() if trial.finding} == {}
