@@ -136,7 +136,8 @@ static inline int32_t er_scale_quickly(int32_t sum, er_scaling scaling, int32_t 
 }
 
 /* The same for any scaling. */
-ER_SHARED int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
+ER_ONE_FOR_ALL int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one);
+ER_ONE_FOR_ALL int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
 {
     const int32_t mantissa = (int32_t)((uint32_t)scaling.twice_mantissa >> 1);
     const int32_t scaled = er_multiply(sum, mantissa, scaling.shift);
@@ -188,7 +189,8 @@ static inline int32_t er_clamp(er_range_s8 range, int32_t value)
 }
 
 /* Turns `count` sums of one channel into outputs, in place. */
-ER_SHARED void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, int32_t *values)
+ER_ONE_FOR_ALL void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, int32_t *values);
+ER_ONE_FOR_ALL void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, int32_t *values)
 {
     if (er_is_quick(scaling)) {
         for (int32_t i = 0; i < count; i++) {

@@ -66,9 +66,10 @@ static inline int32_t er_multiply(int32_t a, int32_t mantissa, int32_t shift)
 {
     if (er_rounds_once(shift)) {
         const int32_t right = 31 - ER_ONCE - shift;
-        const int64_t whole = ((int64_t)a * mantissa + ((int64_t)1 << (right - 1))) >> right;
-        const int64_t raised = whole < INT32_MIN ? INT32_MIN : whole;
-        return (int32_t)(raised > INT32_MAX ? INT32_MAX : raised);
+        /* Halves up in two shifts: one long shift by a variable is code enough. */
+        const int64_t whole = ((((int64_t)a * mantissa) >> (right - 1)) + 1) >> 1;
+        const int32_t low = (int32_t)whole;
+        return low == whole ? low : whole < 0 ? INT32_MIN : INT32_MAX;
     }
     if (shift > 0) {
         return er_high(er_shift_left(a, shift), mantissa);
