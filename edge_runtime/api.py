@@ -258,21 +258,25 @@ def export(
     compiler: str = "zig",
     options: Options | None = None,
     form: str = "plain",
+    protocol: str = "link",
 ) -> Exported:
     """Write and build the firmware of a graph for a board, in the types that the graph has.
 
     `form` names the project that is written around it: plain (none), cmake, platformio or arduino.
+    With the `protocol` mlperf-tiny the firmware speaks that benchmark's protocol besides ours.
     The folder appears whole or not at all. Raises ModelError for a node without a kernel,
     BudgetError where RAM or flash do not hold it, ToolchainError without a compiler, BoardError
     where the project cannot be made for the board.
     """
     from edge_runtime.boards import load_board
     from edge_runtime.export.firmware import Options, Origin, compile_graph, generate
+    from edge_runtime.export.mlperf import parse_protocol
     from edge_runtime.export.project import parse_format
 
     target, out, project = load_board(board), Path(folder), parse_format(form)
+    spoken = parse_protocol(protocol)
     compiled = compile_graph(graph, target, options or Options())
-    firmware = generate(compiled, target, origin or Origin.of_graph(graph), project)
+    firmware = generate(compiled, target, origin or Origin.of_graph(graph), project, spoken)
     with tempfile.TemporaryDirectory() as temporary:
         trial = Path(temporary) / "firmware"
         firmware.write(trial)

@@ -222,6 +222,9 @@ def export(
     layerwise: Annotated[
         bool, typer.Option("--layerwise", help="firmware for `diff` on a board: callable layers")
     ] = False,
+    protocol: Annotated[
+        str, typer.Option(help="link, or mlperf-tiny: that benchmark's protocol besides the link")
+    ] = "link",
     as_json: Json = False,
 ) -> None:
     """Compile a model to a firmware folder for a board: plain C, the image, and a project."""
@@ -230,6 +233,7 @@ def export(
 
     options, flags = _options(keep_dead_channels, ram, input_rows, optimize, layerwise)
     flags += "" if form == "plain" else f" --format {form}"
+    flags += "" if protocol == "link" else f" --protocol {protocol}"
     graph = _int8(model, calibration)
     exported = api.export(
         graph,
@@ -239,6 +243,7 @@ def export(
         compiler=compiler,
         options=options,
         form=form,
+        protocol=protocol,
     )
     if as_json:
         typer.echo(exported.to_json())
