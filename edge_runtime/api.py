@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edge_runtime.export.firmware import Options, Origin
     from edge_runtime.export.manifest import Manifest
     from edge_runtime.graph import Graph
-    from edge_runtime.profiling import Profiled, Watch
+    from edge_runtime.profiling import Power, Profiled, Watch
     from edge_runtime.progress import CountProgress
     from edge_runtime.quant import Quantized
     from edge_runtime.report import Accuracy, ReportData, Search
@@ -407,13 +407,15 @@ def profile(
     *,
     board: str | None = None,
     runs: int = 10,
+    power: Power | None = None,
     watch: Watch = lambda record: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Profiled:
     """Measure an exported folder on its board, layer by layer; see `edge_runtime.profiling`.
 
     `port` is a device, a URL such as socket://host:port, or `emulated`, where nothing is measured.
-    The medians are added to the folder's measurements.jsonl. `board` is as for `emulate`.
+    The medians are added to the folder's measurements.jsonl. `board` is as for `emulate`. `power`
+    says where the energy is to come from.
     """
     from edge_runtime import profiling
     from edge_runtime.cases import Cases
@@ -423,7 +425,9 @@ def profile(
     manifest = _exported_for(where, board)
     if cases is not None and not isinstance(cases, Cases):
         cases = _cases_of(manifest, Path(cases))
-    done = profiling.profile(where, port=port, cases=cases, runs=runs, watch=watch, say=say)
+    done = profiling.profile(
+        where, port=port, cases=cases, runs=runs, power=power, watch=watch, say=say
+    )
     record(where, done.measurement())
     return done
 
