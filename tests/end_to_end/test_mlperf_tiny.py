@@ -80,7 +80,7 @@ def expected(name, graph, data):
         ("kws01", "stm32f405", "pty"),
         ("kws01", "mps2_an386", "tcp"),
         ("ic01", "stm32f405", "tcp"),
-        ("vww01", "mps2_an386", "pty"),
+        ("vww01", "mps2_an386", "tcp"),
         ("ad01", "stm32f405", "tcp"),
         ("ad01", "mps2_an386", "pty"),
     ],

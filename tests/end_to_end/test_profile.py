@@ -11,7 +11,7 @@ import zlib
 from functools import cache
 
 import pytest
-from board_server import served
+from board_server import BoardOnPty, served
 from qemu_port import qemu_port
 
 from edge_runtime import api, cli, profiling
@@ -189,6 +189,35 @@ def test_another_image_is_not_profiled(exported, cases):
     ):
         api.profile(folder, port, cases)
     assert "profile.elf" in error.value.hint
+
+
+def test_a_board_that_runs_another_image_is_flashed(exported, cases, monkeypatch):
+    folder = exported("stm32f405")
+    said, flashed = [], []
+
+    def flash(folder, board, *, port, image, say):
+        flashed.append((board.name, port, image))
+        device.flash(folder / "build" / f"{image}.elf")
+
+    monkeypatch.setattr(profiling, "flash", flash)
+    with BoardOnPty(build(folder).elf, load_board("stm32f405")) as device:
+        done = api.profile(folder, device.port, cases, runs=1, say=said.append)
+        api.profile(folder, device.port, cases, runs=1)
+    assert done.record.agrees
+    assert flashed == [("stm32f405", device.port, "profile")]  # and not a second time
+    assert said == [f"another image runs at {device.port}"]
+
+
+def test_flashing_that_did_not_work_is_told(exported, cases, monkeypatch):
+    folder = exported("stm32f405")
+    monkeypatch.setattr(profiling, "flash", lambda *_, **__: None)
+    monkeypatch.setattr(profiling, "_COMES_BACK", 0.1)
+    with (
+        BoardOnPty(build(folder).elf, load_board("stm32f405")) as device,
+        pytest.raises(LinkError, match="was flashed, but does not run that image") as error,
+    ):
+        api.profile(folder, device.port, cases, runs=1)
+    assert "reset it by hand" in error.value.hint
 
 
 @pytest.mark.qemu
