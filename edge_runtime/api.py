@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edge_runtime.export.firmware import Options, Origin
     from edge_runtime.export.manifest import Manifest
     from edge_runtime.graph import Graph
-    from edge_runtime.profiling import Profiled, Watch
+    from edge_runtime.profiling import Power, Profiled, Watch
     from edge_runtime.progress import CountProgress
     from edge_runtime.quant import Quantized
     from edge_runtime.report import Accuracy, ReportData, Search
@@ -271,21 +271,25 @@ def export(
     compiler: str = "zig",
     options: Options | None = None,
     form: str = "plain",
+    protocol: str = "link",
 ) -> Exported:
     """Write and build the firmware of a graph for a board, in the types that the graph has.
 
     `form` names the project that is written around it: plain (none), cmake, platformio or arduino.
+    With the `protocol` mlperf-tiny the firmware speaks that benchmark's protocol besides ours.
     The folder appears whole or not at all. Raises ModelError for a node without a kernel,
     BudgetError where RAM or flash do not hold it, ToolchainError without a compiler, BoardError
     where the project cannot be made for the board.
     """
     from edge_runtime.boards import load_board
     from edge_runtime.export.firmware import Options, Origin, compile_graph, generate
+    from edge_runtime.export.mlperf import parse_protocol
     from edge_runtime.export.project import parse_format
 
     target, out, project = load_board(board), Path(folder), parse_format(form)
+    spoken = parse_protocol(protocol)
     compiled = compile_graph(graph, target, options or Options())
-    firmware = generate(compiled, target, origin or Origin.of_graph(graph), project)
+    firmware = generate(compiled, target, origin or Origin.of_graph(graph), project, spoken)
     with tempfile.TemporaryDirectory() as temporary:
         trial = Path(temporary) / "firmware"
         firmware.write(trial)
@@ -416,13 +420,15 @@ def profile(
     *,
     board: str | None = None,
     runs: int = 10,
+    power: Power | None = None,
     watch: Watch = lambda record: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Profiled:
     """Measure an exported folder on its board, layer by layer; see `edge_runtime.profiling`.
 
     `port` is a device, a URL such as socket://host:port, or `emulated`, where nothing is measured.
-    The medians are added to the folder's measurements.jsonl. `board` is as for `emulate`.
+    The medians are added to the folder's measurements.jsonl. `board` is as for `emulate`. `power`
+    says where the energy is to come from.
     """
     from edge_runtime import profiling
     from edge_runtime.cases import Cases
@@ -432,7 +438,9 @@ def profile(
     manifest = _exported_for(where, board)
     if cases is not None and not isinstance(cases, Cases):
         cases = _cases_of(manifest, Path(cases))
-    done = profiling.profile(where, port=port, cases=cases, runs=runs, watch=watch, say=say)
+    done = profiling.profile(
+        where, port=port, cases=cases, runs=runs, power=power, watch=watch, say=say
+    )
     record(where, done.measurement())
     return done
 

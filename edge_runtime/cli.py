@@ -222,6 +222,9 @@ def export(
     layerwise: Annotated[
         bool, typer.Option("--layerwise", help="firmware for `diff` on a board: callable layers")
     ] = False,
+    protocol: Annotated[
+        str, typer.Option(help="link, or mlperf-tiny: that benchmark's protocol besides the link")
+    ] = "link",
     as_json: Json = False,
 ) -> None:
     """Compile a model to a firmware folder for a board: plain C, the image, and a project."""
@@ -230,6 +233,7 @@ def export(
 
     options, flags = _options(keep_dead_channels, ram, input_rows, optimize, layerwise)
     flags += "" if form == "plain" else f" --format {form}"
+    flags += "" if protocol == "link" else f" --protocol {protocol}"
     graph = _int8(model, calibration)
     exported = api.export(
         graph,
@@ -239,6 +243,7 @@ def export(
         compiler=compiler,
         options=options,
         form=form,
+        protocol=protocol,
     )
     if as_json:
         typer.echo(exported.to_json())
@@ -346,6 +351,17 @@ def profile(
     compare: Annotated[
         Path | None, typer.Option(help="a record: show what changed since, layer by layer")
     ] = None,
+    power: Annotated[
+        str | None, typer.Option(help="energy by ppk2, joulescope, or a recording: csv")
+    ] = None,
+    trace: Annotated[Path | None, typer.Option(help="the recording, for --power csv")] = None,
+    volts: Annotated[
+        float | None, typer.Option(help="the supply, where it is not recorded")
+    ] = None,
+    pin: Annotated[str, typer.Option(help="the monitor's pin that port_mark raises")] = "D0",
+    marker: Annotated[
+        float | None, typer.Option(help="seconds of the recording at which an inference begins")
+    ] = None,
     calibration: Calibration = None,
     ram: Ram = None,
     as_json: Json = False,
@@ -359,9 +375,12 @@ def profile(
     from edge_runtime.tables import show
 
     before = None if compare is None else ProfileRecord.load(compare)
+    supply = _power(power, trace, volts, pin, marker)
     options, _ = _options(False, ram, False, "speed")
     with _exported(model, board, calibration, options) as (folder, _), live(as_json) as watch:
-        done = api.profile(folder, port, cases, board=board, runs=runs, watch=watch, say=_say)
+        done = api.profile(
+            folder, port, cases, board=board, runs=runs, power=supply, watch=watch, say=_say
+        )
     record = json.dumps(done.record.to_dict())
     if keep is not None or model.is_dir():
         write_file(keep or model / "profile.json", record.encode())
@@ -514,6 +533,27 @@ def _int8(model: Path, calibration: Path | None) -> Any:
 
     graph = api.load(model)
     return graph if calibration is None else api.quantize(graph, calibration).graph
+
+
+def _power(
+    kind: str | None, trace: Path | None, volts: float | None, pin: str, marker: float | None
+) -> Any:
+    from edge_runtime.power import read_trace
+    from edge_runtime.power_monitors import Joulescope, Ppk2
+    from edge_runtime.profiling import Power
+
+    if kind is None:
+        return None
+    if kind == "csv" and trace is not None:
+        return Power(read_trace(trace, volts), pin, marker)
+    if kind == "ppk2" and volts is not None:
+        return Power(Ppk2("", volts), pin, marker)
+    if kind == "joulescope":
+        return Power(Joulescope(), pin, marker)
+    lacks = {"csv": "--trace FILE", "ppk2": "--volts V"}
+    if kind in lacks:
+        raise DataError(f"--power {kind} needs {lacks[kind]}")
+    raise DataError(f"unknown power monitor {kind!r}", hint="choose ppk2, joulescope or csv")
 
 
 def _say(text: str) -> None:

@@ -52,6 +52,21 @@ class ProfiledLayer:
 
 
 @dataclass(frozen=True)
+class Energy:
+    """In joules: of the inferences that a recording shows, and of their layers on average.
+
+    Layers that take turns are one, named after their stage. There are none where no cycles were
+    measured.
+    """
+
+    inferences: int
+    minimum: float
+    median: float
+    maximum: float
+    layers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class ProfileRecord:
     """What was found out about one image on one board, at one port.
 
@@ -76,6 +91,7 @@ class ProfileRecord:
     memory: Mapping[str, tuple[int, int]]
     agrees: bool | None
     layers: tuple[ProfiledLayer, ...]
+    energy: Energy | None = None
 
     @property
     def milliseconds(self) -> float | None:
@@ -102,6 +118,7 @@ class ProfileRecord:
                     "cycles": fields["cycles"] and Cycles(**fields["cycles"]),
                     "memory": {name: (bounds[0], bounds[1]) for name, bounds in memory.items()},
                     "layers": tuple(_layer(layer) for layer in fields["layers"]),
+                    "energy": fields["energy"] and Energy(**fields["energy"]),
                 }
             )
         except OSError as error:

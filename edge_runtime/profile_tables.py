@@ -67,6 +67,14 @@ def _notes(record: ProfileRecord) -> Iterator[str]:
     yield f"{clock}; stack {record.stack_bytes:,} bytes"
     if record.milliseconds is not None:
         yield f"{text.amount(record.milliseconds, 'ms')} an inference"
+    if record.energy is not None:
+        e = record.energy
+        yield (
+            f"{1e6 * e.median:,.3f} µJ an inference ({1e6 * e.minimum:,.3f} to"
+            f" {1e6 * e.maximum:,.3f}, {e.inferences} recorded)"
+        )
+        for name, spent in e.layers.items():
+            yield f"  {text.shorten(name, _NAME)}: {1e6 * spent:,.3f} µJ"
     if record.agrees is not None:
         yield "outputs are the emulator's" if record.agrees else "OUTPUTS ARE NOT THE EMULATOR'S"
 

@@ -36,7 +36,9 @@ from edge_runtime.errors import BoardError, DataError, DifferenceError, EdgeRunt
 from edge_runtime.export.manifest import Manifest
 from edge_runtime.graph import Array, Tensor
 from edge_runtime.measurement import Measurement
-from edge_runtime.profile_record import Cycles, ProfiledLayer, ProfileRecord
+from edge_runtime.power import Trace, energy
+from edge_runtime.power_monitors import Monitor, record_while
+from edge_runtime.profile_record import Cycles, Energy, ProfiledLayer, ProfileRecord
 
 RUNS = 10
 _PATIENCE = Patience(attempts=6, answer=1.5)
@@ -58,6 +60,19 @@ class Profiled:
         return self.record.measurement(self.build.compiler, image_sha256(self.build.elf))
 
 
+@dataclass(frozen=True)
+class Power:
+    """Where the energy comes from: a recording, or a monitor that makes one of so many seconds.
+
+    Inferences are found by `pin`, or one by the `marker`: see `edge_runtime.power`.
+    """
+
+    source: Trace | Monitor
+    pin: str = "D0"
+    marker: float | None = None
+    seconds: float = 2.0
+
+
 Watch = Callable[[ProfileRecord], None]
 """Told what is known after each run."""
 
@@ -68,6 +83,7 @@ def profile(
     port: str,
     cases: Cases | None = None,
     runs: int = RUNS,
+    power: Power | None = None,
     watch: Watch = lambda record: None,
     say: Say = lambda text: None,
 ) -> Profiled:
@@ -96,6 +112,8 @@ def profile(
         session = _Session(manifest, board, port, link, cases, estimate)
         record = session.measure(runs, watch)
         outputs = run_all(session.model, manifest, cases, None)
+        if power is not None:
+            record = dataclasses.replace(record, energy=session.energy(record, power))
     if expected is not None:
         record = dataclasses.replace(record, agrees=session.outputs == expected)
     return Profiled(record, outputs, built)
@@ -188,6 +206,13 @@ class _Session:
             self._record = self._known()
             watch(self._record)
         return self._record
+
+    def energy(self, record: ProfileRecord, power: Power) -> Energy:
+        """The energy of inferences: of the recording, or of those that are made for the monitor."""
+        trace = power.source
+        if not isinstance(trace, Trace):
+            trace = record_while(trace, power.seconds, lambda: self._gather(Gather.NOTHING))
+        return energy(trace, record, pin=power.pin, marker=power.marker)
 
     def _gather(self, what: Gather) -> tuple[int, ...]:
         figures, outputs = self.model.gather(self._inputs, what)

@@ -20,20 +20,23 @@ RUNTIME_RAM_BYTES = 1024
 _RUNTIME = ("startup.c", "main.c", "link.c", "frame.c", "profile.c")
 _STARTUP = {"arm": "startup.c", "riscv": "startup_riscv.c"}
 _GCC_HELPERS = "freestanding.c"
+_PROTOCOL = "mlperf.c"
 _INCLUDE = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)
-_ELSEWHERE = ("board.h", "model.h")
+_ELSEWHERE = ("board.h", "model.h", "mlperf_model.h")
 
 
 def board_files(
     board: Board,
     stack_bytes: int = DEFAULT_STACK_BYTES,
     elsewhere: Mapping[str, int] = MappingProxyType({}),
+    protocol_header: str = "",
 ) -> dict[str, str]:
     """The files of the folder board/, by name.
 
     All C files there are to be compiled, those of model/ as well, with both folders on the include
     path. For the host there are two functions more for a library, and no linker script.
-    `elsewhere` is as for `linker_script`.
+    `elsewhere` is as for `linker_script`. With a `protocol_header` (`export.mlperf`) the firmware
+    speaks MLPerf Tiny's protocol too.
     """
     if board.is_host:
         return _with_headers({"host.c": _text("runtime", "host.c")})
@@ -42,6 +45,9 @@ def board_files(
     sources["port.c"] = _text("ports", f"{board.port}.c")
     if board.boot:
         sources["boot.c"] = _text("ports", f"{board.boot}.c")
+    if protocol_header:
+        sources[_PROTOCOL] = _text("runtime", _PROTOCOL)
+        sources["mlperf_model.h"] = protocol_header
     return {
         **_with_headers(sources),
         "board.h": board_header(board),
@@ -156,7 +162,7 @@ def _constants() -> str:
 
 def _runtime_sections(sections: str) -> str:
     """Input sections of the runtime's objects, under the names that Make, CMake and SCons give."""
-    stems = [name.removesuffix(".c") for name in (*_RUNTIME, "port.c")]
+    stems = [name.removesuffix(".c") for name in (*_RUNTIME, _PROTOCOL, "port.c")]
     objects = [f"*/{stem}{suffix}" for stem in stems for suffix in (".o", ".c.o*")]
     return "".join(f"        {name}({sections})\n" for name in objects)
 

@@ -21,6 +21,7 @@ from edge_runtime.export.board_support import (
 )
 from edge_runtime.export.files import write_folder
 from edge_runtime.export.manifest import MANIFEST, Layer, Manifest, Port
+from edge_runtime.export.mlperf import Protocol, mlperf_header
 from edge_runtime.export.model_c import Compiled
 from edge_runtime.export.project import ENTRIES, Format, project_files
 from edge_runtime.graph import Graph, Kind
@@ -182,10 +183,17 @@ class Firmware:
         write_folder(folder, self.files, MANIFEST, stale=ENTRIES)
 
 
-def generate(compiled: Compiled, board: Board, origin: Origin, form: Format = "plain") -> Firmware:
+def generate(
+    compiled: Compiled,
+    board: Board,
+    origin: Origin,
+    form: Format = "plain",
+    protocol: Protocol = "link",
+) -> Firmware:
     """The firmware folder of a compiled graph; the same inputs give the same bytes.
 
-    BoardError: the format has no place for the board.
+    BoardError: the format has no place for the board. DataError: the protocol has none for the
+    model.
     """
     manifest = _manifest(compiled, board, origin)
     provenance = _provenance(manifest)
@@ -201,7 +209,8 @@ def generate(compiled: Compiled, board: Board, origin: Origin, form: Format = "p
         for name in STREAM_SOURCES:
             files[f"model/{Path(name).name}"] = _kernel_text(name)
     sources = sorted(Path(name).name for name in files if name.endswith(".c"))
-    support = board_files(board, elsewhere=compiled.elsewhere)
+    header = mlperf_header(manifest) if protocol == "mlperf-tiny" else ""
+    support = board_files(board, elsewhere=compiled.elsewhere, protocol_header=header)
     files.update({f"board/{name}": content for name, content in support.items()})
     files.update(project_files(form, board, manifest, sources))
     return Firmware(manifest, files)

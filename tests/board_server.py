@@ -1,9 +1,11 @@
-"""An emulated board behind a TCP port, in a thread of this process."""
+"""Emulated boards behind TCP ports and pseudo-terminals, in a thread of this process."""
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
+import tty
 from contextlib import contextmanager
 
 from edge_runtime.device.unicorn_target import UnicornTarget
@@ -30,3 +32,38 @@ def _serve(server, board):
             while data := host.recv(4096):
                 board.write(data)
                 host.sendall(board.read(1.0))
+
+
+class BoardOnPty:
+    """An emulated board at a pseudo-terminal, which can be flashed; for a `with` statement."""
+
+    def __init__(self, elf, board):
+        self._board = board
+        self._main, other = os.openpty()
+        tty.setraw(other)
+        self._other = other
+        self.port = os.ttyname(other)
+        self.flash(elf)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def flash(self, elf):
+        self._target = UnicornTarget(elf, self._board)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        os.close(self._other)
+        self._thread.join(5)
+        os.close(self._main)
+
+    def _serve(self):
+        while True:
+            try:
+                data = os.read(self._main, 4096)
+            except OSError:  # the last to have it open has closed it
+                return
+            board = self._target.link._transport
+            board.write(data)
+            os.write(self._main, board.read(1.0))

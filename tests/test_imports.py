@@ -18,8 +18,8 @@ CORE = {
 TOP = {
     "__main__", "accuracy", "api", "bench", "bench_flash", "bench_grid", "boards_doc", "cli",
     "diff", "emulation", "jobs", "measure", "measurement", "onnx_coverage", "onnx_coverage_page",
-    "power", "profile_record", "profile_tables", "profiling", "progress", "quickstart", "report",
-    "results", "summary", "tables",
+    "power", "power_monitors", "profile_record", "profile_tables", "profiling", "progress",
+    "quickstart", "report", "results", "summary", "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -33,6 +33,10 @@ uint32_t port_cycles_start(void);
  * 32 bits wraps: call it at least once in 2^32 cycles, which is 8.9 s at 480 MHz. */
 uint64_t port_cycles(void);
 
+/* Raises or lowers a pin while a profiling build runs the model, for a power monitor to record. A
+ * port that has no such pin leaves it out. */
+void port_mark(bool running);
+
 /* What the SysTick interrupt calls; a port that has none leaves it out. */
 void port_tick(void);
 

@@ -121,7 +121,7 @@ static uint8_t identify(exchange *x)
         return LINK_TOO_LONG;
     }
     append(x, 2, LINK_PROTOCOL);
-    append(x, 4, clock_was_reached ? BOARD_CLOCK_HZ : BOARD_FALLBACK_HZ);
+    append(x, 4, link_clock_hz());
     append(x, 1, clock_was_reached);
     append(x, 1, MODEL_INPUTS);
     append(x, 1, MODEL_OUTPUTS);
@@ -321,16 +321,31 @@ static uint8_t answer(uint8_t kind, exchange *x)
     }
 }
 
+__attribute__((weak)) const bool link_starts_silently = false;
+
+__attribute__((weak)) bool link_text(uint8_t byte)
+{
+    (void)byte;
+    return false;
+}
+
 /* The length of the next frame, in `request`. */
 static uint32_t receive(void)
 {
     frame_reader reader = {request, 0};
     uint32_t length = 0;
     while (length == 0) {
-        length = frame_take(&reader, port_getc());
+        uint8_t byte = port_getc();
+        if (link_text(byte)) {
+            reader.count = 0;
+        } else {
+            length = frame_take(&reader, byte);
+        }
     }
     return length;
 }
+
+uint32_t link_clock_hz(void) { return clock_was_reached ? BOARD_CLOCK_HZ : BOARD_FALLBACK_HZ; }
 
 static void send_status(uint8_t kind, uint8_t status, uint32_t data_length)
 {
@@ -346,7 +361,9 @@ void link_serve(bool clock_reached)
     uint8_t last_sequence = 0;
     uint8_t last_status = LINK_OK;
     clock_was_reached = clock_reached;
-    send_status(STARTED_KIND, LINK_OK, 0);
+    if (!link_starts_silently) {
+        send_status(STARTED_KIND, LINK_OK, 0);
+    }
     for (;;) {
         uint32_t length = receive();
         uint8_t kind = request[0];

@@ -78,6 +78,16 @@ enum {
 /* Answers the host for ever. */
 __attribute__((noreturn)) void link_serve(bool clock_reached);
 
+/* The clock that the core runs at. */
+uint32_t link_clock_hz(void);
+
+/* For another protocol on the same port (mlperf.c); by default there is none. It sees every byte. True
+ * where the byte ended a command, so that none before it belongs to a frame. */
+bool link_text(uint8_t byte);
+
+/* Whether no frame is sent when the firmware has started. */
+extern const bool link_starts_silently;
+
 /* Runs the model. Nothing else calls model_invoke: emulators stop here. */
 void link_run(void);
 

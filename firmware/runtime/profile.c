@@ -53,8 +53,12 @@ static void add_cycles_since(uint64_t begun, uint32_t index)
     figures[index] += taken > read_cost ? taken - read_cost : 0;
 }
 
+/* Of the port: raises and lowers a pin for a power monitor. By default there is none. */
+__attribute__((weak)) void port_mark(bool running) { (void)running; }
+
 void profile_run_begin(void)
 {
+    port_mark(true);
     if (gathers == PROFILE_TOTAL) {
         run_begun = port_cycles();
     }
@@ -65,6 +69,7 @@ void profile_run_end(void)
     if (gathers == PROFILE_TOTAL) {
         add_cycles_since(run_begun, MODEL_LAYERS);
     }
+    port_mark(false);
 }
 
 void profile_layer_begin(void)

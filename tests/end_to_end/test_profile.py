@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 import zlib
+from functools import cache
 
 import pytest
-from board_server import served
+from board_server import BoardOnPty, served
 from qemu_port import qemu_port
 
 from edge_runtime import api, cli, profiling
@@ -40,9 +42,15 @@ def cases(models, graph):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, graph):
-    def make(board):
-        folder = tmp_path_factory.mktemp(board) / "firmware"
-        return api.export(graph, board, folder).folder
+    @cache
+    def once(board):
+        return api.export(graph, board, tmp_path_factory.mktemp(board) / "firmware").folder
+
+    def make(board, changed=False):
+        """The folder; one of its own where it will be `changed`."""
+        if not changed:
+            return once(board)
+        return shutil.copytree(once(board), tmp_path_factory.mktemp(board) / "changed")
 
     return make
 
@@ -88,7 +96,7 @@ def counting(exported):
 
     The first 16 readings find out what one costs, 1,000; after them number n costs n more.
     """
-    folder = exported("stm32f405")
+    folder = exported("stm32f405", changed=True)
     port = folder / "board" / "port.c"
     counter = """
 static uint32_t readings;
@@ -138,6 +146,22 @@ def test_a_board_with_a_counter(counting, cases, tmp_path, capsys, monkeypatch):
     assert json.loads(stored[-1])["instructions"] is None
 
 
+def test_energy_of_a_recording(exported, cases, tmp_path, capsys, monkeypatch):
+    """Of the emulated board's layers nothing is told, as it is not known how long they took."""
+    trace = tmp_path / "trace.csv"
+    rows = [f"{1000 * i},{2000},{int(3 <= i < 7)}0000000" for i in range(10)]
+    trace.write_text("\n".join(["Timestamp(ms),Current(uA),D0-D7", *rows]))
+    arguments = ["profile", exported("stm32f405"), "--port", "emulated", "--json", "--power", "csv"]
+    arguments += ["--trace", trace, "--volts", "3"]
+    monkeypatch.setattr(sys, "argv", ["edge-runtime", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert not stop.value.code
+    energy = json.loads(capsys.readouterr().out)["energy"]
+    assert energy["inferences"] == 1 and energy["layers"] == {}
+    assert energy["median"] == pytest.approx(4 * 2e-3 * 3)
+
+
 def test_nothing_is_calibrated_by_an_emulator(exported, cases):
     with pytest.raises(BoardError, match="no counter there counts cycles"):
         profiling.layer_cycles(exported("stm32f405"), port="emulated", cases=cases, runs=1)
@@ -165,6 +189,35 @@ def test_another_image_is_not_profiled(exported, cases):
     ):
         api.profile(folder, port, cases)
     assert "profile.elf" in error.value.hint
+
+
+def test_a_board_that_runs_another_image_is_flashed(exported, cases, monkeypatch):
+    folder = exported("stm32f405")
+    said, flashed = [], []
+
+    def flash(folder, board, *, port, image, say):
+        flashed.append((board.name, port, image))
+        device.flash(folder / "build" / f"{image}.elf")
+
+    monkeypatch.setattr(profiling, "flash", flash)
+    with BoardOnPty(build(folder).elf, load_board("stm32f405")) as device:
+        done = api.profile(folder, device.port, cases, runs=1, say=said.append)
+        api.profile(folder, device.port, cases, runs=1)
+    assert done.record.agrees
+    assert flashed == [("stm32f405", device.port, "profile")]  # and not a second time
+    assert said == [f"another image runs at {device.port}"]
+
+
+def test_flashing_that_did_not_work_is_told(exported, cases, monkeypatch):
+    folder = exported("stm32f405")
+    monkeypatch.setattr(profiling, "flash", lambda *_, **__: None)
+    monkeypatch.setattr(profiling, "_COMES_BACK", 0.1)
+    with (
+        BoardOnPty(build(folder).elf, load_board("stm32f405")) as device,
+        pytest.raises(LinkError, match="was flashed, but does not run that image") as error,
+    ):
+        api.profile(folder, device.port, cases, runs=1)
+    assert "reset it by hand" in error.value.hint
 
 
 @pytest.mark.qemu
@@ -206,7 +259,7 @@ def test_unplugging(exported, kind):
 
 @pytest.mark.qemu
 def test_a_fault_names_the_function(exported, cases):
-    folder = exported("mps2_an386")
+    folder = exported("mps2_an386", changed=True)
     source = folder / "model" / "model.c"
     text = source.read_text()
     mark = "    MODEL_LAYER_BEGIN(3u);\n"
