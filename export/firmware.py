@@ -24,7 +24,7 @@ from edge_runtime.export.manifest import MANIFEST, Layer, Manifest, Port
 from edge_runtime.export.mlperf import Protocol, mlperf_header
 from edge_runtime.export.model_c import Compiled
 from edge_runtime.export.project import ENTRIES, Format, project_files
-from edge_runtime.graph import Graph, Kind
+from edge_runtime.graph import Graph, Kind, Rounding
 from edge_runtime.graph.dump import dump
 from edge_runtime.kernels import Choice, choose
 from edge_runtime.kernels import sources as kernel_sources
@@ -74,6 +74,8 @@ class Options:
 
 DEFAULTS = Options()
 
+_ROUNDING = "model/er_rounding.h"
+_ROUNDS = "#define ER_ROUNDS_ONCE 1"
 STREAM_SOURCES = ("stream/er_stream.c", "stream/er_stream.h", "include/er_attributes.h")
 """What runs stages, relative to firmware/kernels."""
 
@@ -208,12 +210,21 @@ def generate(
     if compiled.plan.stages:
         for name in STREAM_SOURCES:
             files[f"model/{Path(name).name}"] = _kernel_text(name)
+    if _ROUNDING in files and not _rounds_once(compiled.graph):
+        files[_ROUNDING] = _kernel_text("include/er_rounding.h").replace(
+            _ROUNDS, f"{_ROUNDS[:-1]}0"
+        )
     sources = sorted(Path(name).name for name in files if name.endswith(".c"))
     header = mlperf_header(manifest) if protocol == "mlperf-tiny" else ""
     support = board_files(board, elsewhere=compiled.elsewhere, protocol_header=header)
     files.update({f"board/{name}": content for name, content in support.items()})
     files.update(project_files(form, board, manifest, sources))
     return Firmware(manifest, files)
+
+
+def _rounds_once(graph: Graph) -> bool:
+    """Whether some operation's products are rounded once."""
+    return any(getattr(node.op, "rounding", None) is Rounding.ONCE for node in graph.nodes)
 
 
 def _kernel_text(name: str) -> str:

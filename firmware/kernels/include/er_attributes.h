@@ -28,15 +28,6 @@
 #define ER_SHARED static
 #endif
 
-/* The same for functions that kernels of several files need: the linker keeps one of them. */
-#if defined(__clang__)
-#define ER_ONE_FOR_ALL __attribute__((weak, noinline, minsize))
-#elif defined(__GNUC__)
-#define ER_ONE_FOR_ALL __attribute__((weak, noinline, optimize("Os")))
-#else
-#define ER_ONE_FOR_ALL static
-#endif
-
 /* Stands before loops that gain nothing by being unrolled. */
 #if defined(__clang__)
 #define ER_ROLLED_ALWAYS _Pragma("clang loop unroll(disable)")

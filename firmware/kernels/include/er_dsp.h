@@ -136,8 +136,7 @@ static inline int32_t er_scale_quickly(int32_t sum, er_scaling scaling, int32_t 
 }
 
 /* The same for any scaling. */
-ER_ONE_FOR_ALL int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one);
-ER_ONE_FOR_ALL int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
+ER_SHARED int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
 {
     const int32_t mantissa = (int32_t)((uint32_t)scaling.twice_mantissa >> 1);
     const int32_t scaled = er_multiply(sum, mantissa, scaling.shift);
@@ -162,7 +161,7 @@ static inline int32_t er_scale_once(int32_t sum, er_scaling scaling, int32_t twi
 /* Whether er_scale_once serves. */
 static inline int er_is_quick_once(er_scaling scaling)
 {
-    return scaling.halved - ER_ONCE >= 1;
+    return ER_ROUNDS_ONCE && scaling.halved - ER_ONCE >= 1;
 }
 
 /* Whether er_scale_quickly serves all of `count` channels. */
@@ -171,7 +170,8 @@ static inline int er_all_are_quick(const int8_t *shift, uint32_t count)
     int32_t all = -1;
     ER_ROLLED_ALWAYS
     for (uint32_t i = 0; i < count; i++) {
-        all &= (shift[i] + 1) & ~(shift[i] + ER_ONCE / 2); /* negative: below -1, not marked */
+        all &= shift[i] + 1; /* negative: below -1 */
+        all &= ER_ROUNDS_ONCE ? ~(shift[i] + ER_ONCE / 2) : -1; /* negative: not marked */
     }
     return all < 0;
 }
@@ -189,8 +189,7 @@ static inline int32_t er_clamp(er_range_s8 range, int32_t value)
 }
 
 /* Turns `count` sums of one channel into outputs, in place. */
-ER_ONE_FOR_ALL void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, int32_t *values);
-ER_ONE_FOR_ALL void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, int32_t *values)
+ER_SHARED void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, int32_t *values)
 {
     if (er_is_quick(scaling)) {
         for (int32_t i = 0; i < count; i++) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "er_kernels.h"
+#include "er_rounding.h"
 
 /* a * 2^n modulo 2^32. */
 static inline int32_t er_shift_left(int32_t a, int32_t n)
@@ -57,7 +58,7 @@ static inline int32_t er_rounding_shift_right(int32_t a, int32_t n)
 /* Whether a shift marks such a factor. */
 static inline int er_rounds_once(int32_t shift)
 {
-    return shift < -ER_ONCE / 2;
+    return ER_ROUNDS_ONCE && shift < -ER_ONCE / 2;
 }
 
 /* a times mantissa * 2^(shift - 31), rounded twice; once, and saturated, where the shift is marked

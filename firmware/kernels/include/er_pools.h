@@ -7,6 +7,7 @@
 
 #include "er_kernels.h"
 #include "er_range.h"
+#include "er_rounding.h"
 #include "er_stored.h"
 
 /* The elements of one channel in a window: `rows` lines, `row_step` apart, of `columns` elements,
@@ -90,7 +91,7 @@ ER_ALWAYS_INLINE void er_pool_all(const er_pool *p, const void *input, void *out
                 int32_t value;
                 if (average) {
                     value = er_covered_sum(in, input, c, wide) + padding;
-                    if (p->to_even) {
+                    if (ER_ROUNDS_ONCE && p->to_even) {
                         value = er_average_to_even(value - count * p->zero, count) + p->zero;
                     } else {
                         value = (value + (value < 0 ? -(count / 2) : count / 2)) / count;
