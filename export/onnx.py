@@ -394,8 +394,7 @@ class _Writer:
         """What makes the QuantizeLinear that follows store what the integer kernel does."""
         inputs, output = self.graph.node_inputs(node), self.graph.node_output(node)
         correction = onnx_rounding.correction(node.op, inputs, output, planar)
-        once = isinstance(node.op, AveragePool2D | Linear) and node.op.rounding is Rounding.ONCE
-        if correction is None or once or not self.exact:
+        if correction is None or _rounds_once(node.op) or not self.exact:
             return []
         function, arguments = correction
         names = [
@@ -455,7 +454,13 @@ class _Writer:
             made, producer_name="edge-runtime", opset_imports=opsets, functions=functions
         )
         model.ir_version = IR_VERSION
+        if not any(_rounds_once(node.op) for node in self.graph.nodes):
+            helper.set_model_props(model, {"edge_runtime.rounding": "twice"})
         return model
+
+
+def _rounds_once(op: Op) -> bool:
+    return isinstance(op, AveragePool2D | Linear) and op.rounding is Rounding.ONCE
 
 
 def _saturates(activation: Activation, output: Tensor) -> bool:

@@ -26,7 +26,6 @@ from edge_runtime.importers.onnx import (
 from edge_runtime.importers.onnx.builder import Builder, Converter
 from edge_runtime.importers.onnx.file import File, needed
 from edge_runtime.importers.onnx.fold import fold, foldable
-from edge_runtime.importers.onnx.functions import OWN_DOMAIN
 from edge_runtime.importers.onnx.node import FileNode
 from edge_runtime.importers.onnx.steps import Recipe, Steps
 from edge_runtime.importers.onnx.values import Known, Value
@@ -93,9 +92,7 @@ def read_onnx(content: bytes, name: str, folder: Path) -> Graph:
         problem = Problem("outputs", "model", error.reason, error.rewrite)
         refuse([problem], _PAGE, build.rest(name), _PASSES)
         raise
-    # Files of our own say by functions how kernels round; all others mean what they say.
-    own = any(node.operation.startswith(f"{OWN_DOMAIN}.") for node in file.nodes)
-    return simplify(verify(graph), Rounding.TWICE if own else Rounding.ONCE)
+    return simplify(verify(graph), Rounding.TWICE if file.rounds_twice else Rounding.ONCE)
 
 
 def _convert(build: Builder, node: FileNode) -> Problem | None:

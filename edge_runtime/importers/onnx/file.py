@@ -42,6 +42,9 @@ class File:
     def __init__(self, content: bytes, folder: Path) -> None:
         self._model = onnx.load_model_from_string(content)
         self.folder = folder
+        # Files of our own say that kernels are to round twice; all others mean what they say.
+        properties = {entry.key: entry.value for entry in self._model.metadata_props}
+        self.rounds_twice = properties.get("edge_runtime.rounding") == "twice"
         graph = self._model.graph
         _check_names(self._model)
         self.opsets = _opsets(self._model)
