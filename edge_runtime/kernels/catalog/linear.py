@@ -285,7 +285,7 @@ KERNELS = (
     declare(
         "er_depthwise_3x3_s8_dsp",
         DepthwiseConv2D,
-        "channel planes, 2 outputs at a time by SMLAD",
+        "channel planes, 2 outputs by SMLAD",
         _strips,
         _depthwise_3x3_dsp,
         _conv_struct,
