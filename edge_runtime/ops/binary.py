@@ -191,6 +191,10 @@ class Mul(Activated):
     def whole(self, a: Int64, b: Int64) -> Int64:
         return a * b
 
+    def problems(self, inputs: Sequence[Tensor], output: Tensor) -> list[str]:
+        found = super().problems(inputs, output)
+        return found or [text for tensor in inputs for text in centred_problem(tensor)]
+
     def factor(self, inputs: Sequence[Tensor], output: Tensor) -> Multiplier:
         """From products to the result."""
         return Multiplier.of(inputs[0].quant.scale * inputs[1].quant.scale / output.quant.scale)
@@ -259,6 +263,13 @@ class _Picked(Binary):
         return self.whole(a, b)
 
 
+def centred_problem(tensor: Tensor) -> list[str]:
+    """A sentence where int16 has a zero point, as TFLite never has: products outgrow 32 bits."""
+    if tensor.dtype is not DType.INT16 or tensor.quant.zero_point == 0:
+        return []
+    return [f"{tensor.name} is int16 with the zero point {tensor.quant.zero_point}, not 0"]
+
+
 def shared_problem(inputs: Sequence[Tensor], output: Tensor) -> list[str]:
     """A sentence where quantized operands and the result have not all one quantization."""
     grids = {tensor.quantization for tensor in (*inputs, output)}
@@ -303,6 +314,10 @@ class SquaredDifference(Binary):
 
     NAME = "SQUARED_DIFFERENCE"
     TYPES = (DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32)
+
+    def problems(self, inputs: Sequence[Tensor], output: Tensor) -> list[str]:
+        found = super().problems(inputs, output)
+        return found or [text for tensor in inputs for text in centred_problem(tensor)]
 
     def real(self, a: Array, b: Array) -> Array:
         return np.asarray((a - b) * (a - b))
