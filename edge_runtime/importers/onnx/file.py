@@ -55,7 +55,7 @@ class File:
         if not self.outputs:
             raise ModelError("the model has no outputs", hint="is this an ONNX file at all?")
         nodes = Functions(self._model, MOST_NODES).flatten(graph.node, self.opsets)
-        self.nodes = needed(tuple(nodes), self.outputs)
+        self.nodes = needed(_ordered(tuple(nodes)), self.outputs)
         self._makers = {name: node for node in self.nodes for name in node.outputs}
         self._read = {name for node in self.nodes for name in reads(node.proto)} | set(self.outputs)
         self._inferred: Inferred | None = None
@@ -197,6 +197,30 @@ def _type_text(value: Any) -> str:
         name = f"a {value.type.WhichOneof('value') or 'value'}".replace("_type", "")
     allowed = ", ".join(onnx.TensorProto.DataType.Name(allowed).lower() for allowed in _TYPES)
     return f"it is {name}; allowed: {allowed}"
+
+
+def _ordered(nodes: Sequence[FileNode]) -> tuple[FileNode, ...]:
+    """The nodes, each behind those that make what it reads; where they are so, as they are.
+
+    ONNX asks for that order, but some tools put nodes at the end and ONNX Runtime does not mind.
+    """
+    makers: dict[str, int] = {}
+    for index, node in enumerate(nodes):
+        for name in filter(None, node.outputs):
+            makers.setdefault(name, index)
+    placed: dict[int, FileNode] = {}
+    for first in range(len(nodes)):
+        waiting, seen = [first], {first}
+        while waiting:
+            index = waiting[-1]
+            needs = sorted({makers[name] for name in reads(nodes[index].proto) & makers.keys()})
+            missing = [other for other in needs if other not in placed and other not in seen]
+            if missing and index not in placed:
+                waiting.append(missing[0])
+                seen.add(missing[0])
+            else:
+                placed.setdefault(index, nodes[waiting.pop()])
+    return tuple(placed.values())
 
 
 def needed(nodes: Sequence[FileNode], outputs: Sequence[str]) -> tuple[FileNode, ...]:
