@@ -36,7 +36,7 @@ CLASSES: tuple[tuple[str, str], ...] = (
         "shapes, axes, lengths or quantization that only run time would tell",
     ),
     (
-        r"chooses scales at run time|by blocks|along an axis|per-channel",
+        r"chosen at run time|by DynamicQuantizeLinear|by blocks|along an axis|per-channel",
         "quantization other than"
         " one scale a tensor, or one a channel of constant weights, known beforehand",
     ),

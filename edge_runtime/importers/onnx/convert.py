@@ -9,8 +9,10 @@ from edge_runtime.errors import Problem
 from edge_runtime.graph import Graph, Rounding
 from edge_runtime.graph.verify import verify
 from edge_runtime.importers.onnx import (
+    dynamic,
     elementwise,
     functions,
+    fused,
     linear,
     move,
     norms,
@@ -36,6 +38,7 @@ _CONSTANT_TOO: dict[str, Converter] = {**shapes.CONSTANT_TOO, **quantization.CON
 """Operations that are converted as well where all inputs are constant; others are computed."""
 
 _CONVERTERS: dict[str, Converter] = {
+    **dynamic.CONVERTERS,
     **elementwise.CONVERTERS,
     **linear.CONVERTERS,
     **move.CONVERTERS,
@@ -49,6 +52,8 @@ _CONVERTERS: dict[str, Converter] = {
 
 _RECIPES: dict[str, Recipe] = {
     **recipes.RECIPES,
+    **dynamic.RECIPES,
+    **fused.RECIPES,
     **norms.RECIPES,
     **qoperator.RECIPES,
     **shapes.RECIPES,
@@ -59,15 +64,22 @@ _NAMED = tuple(sorted(name for name in (*_CONVERTERS, *_RECIPES) if "." not in n
 """The supported operations that messages name."""
 
 _REWRITES = {
-    "ConvInteger": "quantize the model statically, in the QDQ or the QOperator format",
-    "DynamicQuantizeLinear": "quantize the model statically, in the QDQ or the QOperator format",
-    "MatMulInteger": "quantize the model statically, in the QDQ or the QOperator format",
     "Loop": "unroll it when exporting the model",
     "NonMaxSuppression": "end the model before it, and select boxes on the host",
     "Scan": "unroll it when exporting the model",
     "TopK": "end the model before it, or use ArgMax",
 }
 """What to do about operations that are often met and not supported."""
+
+_LAYOUT = "com.microsoft.nchwc."
+"""Of operations that ONNX Runtime writes for the vectors of the processor that it runs on."""
+
+
+def _rewrite(operation: str) -> str:
+    if operation.startswith(_LAYOUT):
+        return "save the model with optimizations up to ORT_ENABLE_EXTENDED, or without any"
+    return _REWRITES.get(operation, "")
+
 
 _PASSES = (verify, simplify)
 _PAGE = "docs/onnx-coverage.md"
@@ -106,7 +118,7 @@ def _convert(build: Builder, node: FileNode) -> Problem | None:
         constant = all(isinstance(build.values.get(name), Known) for name in node.inputs if name)
         for output in filter(None, node.outputs):
             _stand_in(build, output, constant)
-        rewrite = error.rewrite or _REWRITES.get(node.operation, "")
+        rewrite = error.rewrite or _rewrite(node.operation)
         return Problem(node.name, node.operation, error.reason, rewrite)
     return None
 
@@ -142,7 +154,7 @@ def _written(build: Builder, node: FileNode) -> Sequence[FileNode]:
         return _branch(build, node)
     body = functions.defined(node, build.file.opsets, build.type_of)
     if body is None:
-        raise not_supported(node.operation, _NAMED, _REWRITES.get(node.operation, ""))
+        raise not_supported(node.operation, _NAMED, _rewrite(node.operation))
     return body
 
 
@@ -169,7 +181,7 @@ def _unknown(node: FileNode) -> Problem | None:
     """What is wrong with a node already without knowing its inputs."""
     if _is_supported(node):
         return None
-    told = not_supported(node.operation, _NAMED, _REWRITES.get(node.operation, ""))
+    told = not_supported(node.operation, _NAMED, _rewrite(node.operation))
     return Problem(node.name, node.operation, told.reason, told.rewrite)
 
 

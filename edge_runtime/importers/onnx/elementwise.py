@@ -251,7 +251,4 @@ CONVERTERS: dict[str, Converter] = {
     "Tanh": _plain(ops.Tanh),
     "Where": where,
     "Xor": _binary(ops.NotEqual, DType.BOOL),
-    # ONNX Runtime's optimizer writes these.
-    "com.microsoft.Gelu": _unary(lambda node: ops.Gelu(False)),
-    "com.microsoft.FastGelu": _unary(lambda node: ops.Gelu(True)),
 }

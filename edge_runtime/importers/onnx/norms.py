@@ -50,24 +50,41 @@ def _scaled(steps: Steps, source: str, scale: str, bias: str) -> None:
         steps("Mul", source, scale, output=steps.node.outputs[0])
 
 
+def layer_normalization(
+    steps: Steps, source: str, axes: Sequence[int], epsilon: float, scale: str, bias: str
+) -> tuple[str, str]:
+    """The node's output: `source` normalized over `axes`; gives its mean and its deviation."""
+    normalized, mean, deviation = _moments(steps, source, axes, epsilon)
+    _scaled(steps, normalized, scale, bias)
+    return mean, deviation
+
+
 def _layer_normalization(steps: Steps) -> None:
     node = steps.node
     axes = range(steps.axis("axis", -1), len(steps.shape()))
     epsilon = node.number("epsilon", 1e-5)
-    normalized, mean, deviation = _moments(steps, node.inputs[0], axes, epsilon)
-    _scaled(steps, normalized, node.inputs[1], node.input(2))
+    mean, deviation = layer_normalization(
+        steps, node.inputs[0], axes, epsilon, node.inputs[1], node.input(2)
+    )
     if node.output(1):
         steps("Identity", mean, output=node.output(1))
     if node.output(2):
         steps("Reciprocal", deviation, output=node.output(2))
 
 
+def rms_normalization(
+    steps: Steps, source: str, axes: Sequence[int], epsilon: float, scale: str
+) -> None:
+    """The node's output: `source` over the root of the mean of its squares along `axes`."""
+    power = steps("ReduceMean", steps("Mul", source, source), steps.integers(axes))
+    root = steps("Sqrt", steps("Add", power, steps.number(epsilon)))
+    _scaled(steps, steps("Div", source, root), scale, "")
+
+
 def _rms_normalization(steps: Steps) -> None:
-    node, source = steps.node, steps.node.inputs[0]
-    axes = steps.integers(range(steps.axis("axis", -1), len(steps.shape())))
-    power = steps("ReduceMean", steps("Mul", source, source), axes)
-    root = steps("Sqrt", steps("Add", power, steps.number(node.number("epsilon", 1e-5))))
-    _scaled(steps, steps("Div", source, root), node.inputs[1], "")
+    node = steps.node
+    axes = range(steps.axis("axis", -1), len(steps.shape()))
+    rms_normalization(steps, node.inputs[0], axes, node.number("epsilon", 1e-5), node.inputs[1])
 
 
 def _along_channels(steps: Steps, name: str, rank: int) -> str:
@@ -146,4 +163,5 @@ RECIPES: dict[str, Recipe] = {
     "LpNormalization": _lp_normalization,
     "MeanVarianceNormalization": _mean_variance_normalization,
     "RMSNormalization": _rms_normalization,
+    "SimplifiedLayerNormalization": _rms_normalization,  # ONNX Runtime's, from before ONNX had it.
 }

@@ -314,12 +314,8 @@ def _is_inf(steps: Steps) -> None:
 
 _LOSS = "it is a loss, which only training needs"
 _RANDOM = "it draws random numbers, which no kernel does"
-_DYNAMIC = "it chooses scales at run time, which integer kernels must know beforehand"
 
 RECIPES: dict[str, Recipe] = {
-    "ConvInteger": _refuse(_DYNAMIC),
-    "DynamicQuantizeLinear": _refuse(_DYNAMIC),
-    "MatMulInteger": _refuse(_DYNAMIC),
     "NegativeLogLikelihoodLoss": _refuse(_LOSS),
     "SoftmaxCrossEntropyLoss": _refuse(_LOSS),
     "Bernoulli": _refuse(_RANDOM),

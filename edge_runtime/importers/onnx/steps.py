@@ -30,11 +30,17 @@ class Steps:
     def __call__(self, operation: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Add a node with one output, which is `output` or a new name."""
         name = output or f"{self.node.outputs[0]}//{operation}{len(self._protos)}"
+        self.add(operation, inputs, [name], **attributes)
+        return name
+
+    def add(
+        self, operation: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+    ) -> None:
+        """Add a node with these outputs."""
         given = {key: value for key, value in attributes.items() if value not in (None, (), [])}
         self._protos.append(
-            onnx.helper.make_node(operation, inputs, [name], f"{self.node.name}", **given)
+            onnx.helper.make_node(operation, inputs, outputs, self.node.name, **given)
         )
-        return name
 
     def constant(self, array: Array) -> str:
         """Add a constant."""
