@@ -6,6 +6,7 @@
 The steps can be had one by one, each a function of its own:
 
     Forms.of            which operations can be integers, and with how many bits   precision.py
+    bounded             a pass over the float graph                                masks.py
     equalize            a pass over the float graph                                equalize.py
     calibrate           a range for each tensor                                    calibrate.py
     quantize_graph      the integer graph by these ranges                          convert.py

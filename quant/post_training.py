@@ -11,6 +11,7 @@ from edge_runtime.ops import Dequantize, Quantize
 from edge_runtime.quant.build import Calibration
 from edge_runtime.quant.calibrate import PERCENT, calibration_arrays
 from edge_runtime.quant.convert import INTERFACES, check_float, with_float_interface
+from edge_runtime.quant.masks import bounded
 from edge_runtime.quant.mix import Recipe, mix
 from edge_runtime.quant.ranges import Observer
 from edge_runtime.quant.report import Report, Score, answers, measure
@@ -64,6 +65,7 @@ def quantize(
         return Quantized(graph, Report(0, (), (), None, UNCHANGED))
     check_float(graph)
     arrays = calibration_arrays(graph, calibration)
+    graph = bounded(graph, arrays)
     given = Calibration.of(graph, arrays, observer, percent)
     judge = None if evaluation is None else _Judge(graph, evaluation)
     drop = None if judge is None else judge.drop

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from tflm import Tflm
 
 from edge_runtime import api
@@ -45,7 +45,7 @@ class Net:
     def constant(self, values: Array | list[int]) -> str:
         array = np.array(values, np.int64) if isinstance(values, list) else np.float32(values)
         name = f"c{len(self.constants)}"
-        self.constants.append(onnx.numpy_helper.from_array(np.asarray(array), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(array), name))
         return name
 
     def weights(self, *shape: int) -> Array:
@@ -93,6 +93,27 @@ def gates(folder: Path) -> Graph:
 
 
 def attention(folder: Path) -> Graph:
+    return attending(folder, lambda net, like: like)
+
+
+def added_mask(folder: Path) -> Graph:
+    """No later step is seen: minus infinity is added to its score."""
+    unseen = np.triu(np.full((6, 6), -np.inf, np.float32), 1)
+    return attending(folder, lambda net, like: net("Add", like, unseen))
+
+
+def chosen_mask(folder: Path) -> Graph:
+    """The same with the lowest number in place of the score, as it is often written."""
+    seen = helper.make_node("Constant", [], ["seen"], value=numpy_helper.from_array(np.tri(6) > 0))
+
+    def mask(net: Net, like: str) -> str:
+        net.nodes.append(seen)
+        return net("Where", "seen", like, np.full(1, np.finfo(np.float32).min))
+
+    return attending(folder, mask)
+
+
+def attending(folder: Path, mask: Callable[[Net, str], str]) -> Graph:
     """Two heads, a layer norm before them, and a residual around."""
     net = Net((1, 6, 8))
     centred = net("Sub", "in0", net("ReduceMean", "in0", axes=[-1]))
@@ -105,7 +126,7 @@ def attention(folder: Path) -> Graph:
         return net("Transpose", part, perm=order)
 
     like = net("MatMul", heads([0, 2, 1, 3]), heads([0, 2, 3, 1]))
-    share = net("Softmax", net("Div", like, np.float32(2)), axis=-1)
+    share = net("Softmax", mask(net, net("Div", like, np.float32(2))), axis=-1)
     mixed = net("Transpose", net("MatMul", share, heads([0, 2, 1, 3])), perm=[0, 2, 1, 3])
     out = net("MatMul", net("Reshape", mixed, [1, 6, 8]), net.weights(8, 8))
     return net.graph(folder, net("Add", "in0", out))
@@ -186,7 +207,7 @@ def products(folder: Path) -> Graph:
 NETS: dict[str, Make] = {
     make.__name__: make
     for make in (
-        *(gelu, gates, attention, lstm, branches, upsampled),
+        *(gelu, gates, attention, added_mask, chosen_mask, lstm, branches, upsampled),
         *(grouped, embedding, several, sequence, products),
     )
 }

@@ -165,9 +165,15 @@ def modulo(build: Builder, node: FileNode) -> Placed:
     return binary(build, node, ops.FloorMod(), node.inputs[:2])
 
 
-def where(build: Builder, node: FileNode) -> Placed:
-    """Where."""
+def where(build: Builder, node: FileNode) -> Value:
+    """Where; one operand by itself where the condition is the same throughout."""
     condition, first, second = node.inputs[:3]
+    values = [build.value(name) for name in node.inputs[:3]]
+    if isinstance(values[0], Known) and len(kinds := set(values[0].array.ravel().tolist())) == 1:
+        chosen = values[1] if kinds.pop() else values[2]
+        shapes = [shape_of(value) for value in values]
+        if shape_of(chosen) == np.broadcast_shapes(*shapes):
+            return chosen
     dtype = _type(build, first)
     return binary(build, node, ops.Select(), (condition, first, second), dtype)
 

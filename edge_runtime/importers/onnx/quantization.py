@@ -148,7 +148,8 @@ def _grid(build: Builder, node: FileNode, shape: Shape, stored: str) -> Grid:
         raise UnsupportedError(f"scales {scales.shape} and zero points {points.shape} do not match")
     if not (np.isfinite(scales).all() and (scales > 0).all()):
         bad = scales.ravel()[~(np.isfinite(scales) & (scales > 0)).ravel()][0]
-        raise UnsupportedError(f"scale {bad} is not a positive finite number")
+        rewrite = "give masks a finite value before calibration" if np.isinf(bad) else ""
+        raise UnsupportedError(f"scale {bad} is not a positive finite number", rewrite)
     if stored not in _SIGNED:
         raise UnsupportedError(f"its integers are {stored}; allowed: {', '.join(_SIGNED)}")
     dtype, offset = _SIGNED[stored]
