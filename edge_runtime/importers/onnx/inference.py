@@ -1,4 +1,4 @@
-"""ONNX's shape inference in a process of its own: malformed models make it end its process."""
+"""ONNX's shape inference in a process of its own: malformed models end its process, or hang it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 from typing import IO, Any
 
 import onnx
@@ -14,6 +15,10 @@ import onnx.shape_inference
 
 _HEAD = struct.Struct("<?I")
 """Whether it was done, and how many bytes follow: the model, or what is wrong with it."""
+
+
+SECONDS = 30.0
+"""What a model may take; the largest that fit a board take a fraction of a second."""
 
 
 class InferenceError(Exception):
@@ -32,14 +37,20 @@ class _Worker:
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
+        guard = threading.Timer(SECONDS, process.kill)
+        guard.start()
         try:
             _send(process.stdin, True, model)
             reply = _receive(process.stdout)
         except BrokenPipeError:
             reply = None
+        finally:
+            in_time = guard.is_alive()
+            guard.cancel()
         if reply is None:
             self.close()
-            raise InferenceError("ONNX's shape inference ended its process")
+            told = "ended its process" if in_time else f"took more than {SECONDS:g} seconds"
+            raise InferenceError(f"ONNX's shape inference {told}")
         done, content = reply
         if not done:
             raise InferenceError(content.decode("utf-8", "replace"))
@@ -83,7 +94,8 @@ def _receive(pipe: IO[bytes]) -> tuple[bool, bytes] | None:
     if len(head) < _HEAD.size:
         return None
     done, size = _HEAD.unpack(head)
-    return done, pipe.read(size)
+    content = pipe.read(size)
+    return (done, content) if len(content) == size else None
 
 
 def _serve() -> None:
