@@ -32,7 +32,7 @@ VERSIONS = {
     "COS": 1,
     "DEQUANTIZE": 2,
     "DIV": 2,
-    "ELU": 2,
+    "ELU": 1,
     "EQUAL": 2,
     "EXP": 2,
     "FLOOR": 1,

@@ -50,8 +50,8 @@ def constant_values(tensor: FileTensor) -> Array:
         return unpack_nibbles(tensor.raw, math.prod(tensor.shape)).reshape(tensor.shape)
     dtype = kept.numpy.newbyteorder("<")
     values = np.frombuffer(tensor.raw.tobytes(), dtype).reshape(tensor.shape)
-    if not np.isfinite(values).all():
-        raise UnsupportedError("it holds values that are not finite")
+    if np.isnan(values).any():
+        raise UnsupportedError("it holds values that are no numbers")
     return values
 
 
