@@ -168,17 +168,22 @@ def quantize(
     flash: int | None = None,
     max_drop: float | None = None,
     evaluation: Path | str | None = None,
+    out: Path | None = None,
 ) -> Quantized:
     """Quantize a float graph, with what is seen on the arrays of an .npz file.
 
     The archive holds `in0`, …, the inputs' names, or `x` for a single one, first axis the samples;
     that for `evaluation` also `y` or `labels`. For the others see `edge_runtime.quant.quantize`;
-    whether `max_drop` was kept to is for `check_drop` to say.
+    whether `max_drop` was kept to is for `check_drop` to say. `out` is the file that is to hold the
+    result: for .tflite it is made of TFLite's operations alone, where they can make it.
     """
     from edge_runtime.cases import load_arrays
-    from edge_runtime.quant import Observer, Recipe, labelled_of, samples_of
+    from edge_runtime.passes.tflite_forms import tflite_forms
+    from edge_runtime.quant import Observer, Recipe, is_quantized, labelled_of, samples_of
     from edge_runtime.quant import quantize as quantize_graph
 
+    if out is not None and out.suffix == ".tflite" and not is_quantized(graph):
+        graph = tflite_forms(graph, quantized=True)
     scored = None
     if evaluation is not None:
         scored = labelled_of(graph, load_arrays(Path(evaluation)))

@@ -176,6 +176,7 @@ def quantize(
         flash=None if flash is None else units.parse_size(flash),
         max_drop=max_drop,
         evaluation=evaluation,
+        out=out,
     )
     refused: AccuracyError | None = None
     file: api.Written | None = None

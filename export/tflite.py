@@ -29,7 +29,6 @@ from edge_runtime.graph import (
     Node,
     Op,
     Quantization,
-    Shape,
     Tensor,
     Window,
 )
@@ -50,6 +49,7 @@ from edge_runtime.ops import (
     Svdf,
     TransposeConv2D,
 )
+from edge_runtime.passes.tflite_forms import plain_window, tflite_forms
 
 SCHEMA_VERSION = 3
 ALIGNMENT = 16
@@ -81,6 +81,7 @@ def to_tflite(graph: Graph) -> bytes:
     (listed node by node): an average pool with such padding, as it must leave the padding out, and
     dilated pools.
     """
+    graph = tflite_forms(graph)
     problems = [problem for node in graph.nodes for problem in _node_problems(graph, node)]
     if problems:
         raise ModelError(
@@ -143,27 +144,12 @@ def _transposed(graph: Graph, node: Node) -> list[Problem]:
         found.append(f"{op.groups(image, weights)} groups; TFLite allows: 1")
     if op.window.dilation != (1, 1):
         found.append(f"dilation {op.window.dilation}; TFLite allows: (1, 1)")
-    if _transposed_padding(op, image, (weights[1], weights[2])) is None:
+    if plain_window(op, image, weights) is None:
         found.append(
             f"padding {op.window.pad_before} before and a size of {op.size}; TFLite allows: what"
             " VALID or SAME padding gives"
         )
     return [Problem(node.name, op.NAME, reason) for reason in found]
-
-
-def _transposed_padding(op: TransposeConv2D, image: Shape, kernel: tuple[int, int]) -> int | None:
-    """TFLite's word for the padding of a transposed convolution, or None where it has none.
-
-    LiteRT demands that the convolution from the output gives the size of the input.
-    """
-    for word, like in (
-        (schema.Padding.VALID, Window(op.window.stride)),
-        (schema.Padding.SAME, Window.same(op.size, kernel, op.window.stride)),
-    ):
-        fits = like.output_size(op.size, kernel) == image[1:3]
-        if fits and like.pad_before == op.window.pad_before:
-            return int(word)
-    return None
 
 
 def _nameless(graph: Graph, node: Node) -> list[Problem]:
@@ -297,8 +283,9 @@ class _Writer:
             return
         padding = int(schema.Padding.VALID)
         if isinstance(node.op, TransposeConv2D):
-            word = _transposed_padding(node.op, tensors[0].shape, _kernel(node.op, tensors))
-            padding = padding if word is None else word
+            like = plain_window(node.op, tensors[0].shape, tensors[1].shape)
+            if like is not None and like.pads:
+                padding = int(schema.Padding.SAME)
         elif isinstance(node.op, SlidingConv2D | Pool2D):
             kernel = _kernel(node.op, tensors)
             word = _padding(node.op.window, tensors[0].shape[1:3], kernel)
