@@ -349,6 +349,9 @@ asked of the operations; those without integer form stay float32 and are named i
    for several sizes of the grid.
 4. *Bias correction* by the mean error that is measured at each layer.
 
+Before all this, masks of attention, minus infinity or another number far below all scores, are
+raised to what the softmax behind them cannot tell from it.
+
 Every fourth calibration sample is held out; 2 to 4 are kept where they help on those. Nothing is
 chosen by the samples that are scored.
 
@@ -368,8 +371,9 @@ its call and its parameters. The next table has what the linker counts with code
 
 A TFLite file holds what TFLite has operations for; where tflite-micro refuses one of them, such as
 GELU in integers, or fully connected layers of int4 with a scale a channel, `quantize` says so.
-Recurrent layers stay float32, as no file format has them in integers without keeping their state
-between calls, and models that keep a state of their own are refused.
+GRU and RNN layers stay float32, and in files LSTM layers too, as no format has them in integers
+without keeping their state between calls. `export --calibration` makes LSTM layers int8, with an
+int16 cell, and says which layers stay float32. Models that keep a state of their own are refused.
 
 int4 weights are computed with as they are in TFLite: an int8 layer whose weights have values from
 -8 to 7 (docs/operations.md). Files and firmware hold two a byte.

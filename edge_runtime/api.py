@@ -198,6 +198,23 @@ def quantize(
     )
 
 
+def quantize_firmware(
+    graph: Graph, calibration: Path | str, *, say: Callable[[str], None] = lambda text: None
+) -> Graph:
+    """`quantize` for firmware, where LSTM layers are integers too; what stays float32 is said."""
+    from edge_runtime.cases import load_arrays
+    from edge_runtime.ops import Lstm
+    from edge_runtime.quant import samples_of, with_integer_lstms
+
+    made = quantize(graph, calibration)
+    samples = samples_of(graph, load_arrays(Path(calibration)))
+    integer, reasons = with_integer_lstms(graph, made.graph, samples)
+    for each in made.report.floats:
+        if each.node in reasons or each.op != Lstm.NAME:
+            say(f"{each.node} ({each.op}) stays float32: {reasons.get(each.node, each.reason)}")
+    return integer
+
+
 _Named = TypeVar("_Named", bound=enum.Enum)
 
 

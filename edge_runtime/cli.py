@@ -533,7 +533,7 @@ def _int8(model: Path, calibration: Path | None) -> Any:
     from edge_runtime import api
 
     graph = api.load(model)
-    return graph if calibration is None else api.quantize(graph, calibration).graph
+    return graph if calibration is None else api.quantize_firmware(graph, calibration, say=_say)
 
 
 def _power(

@@ -13,6 +13,7 @@ The steps can be had one by one, each a function of its own:
     refine              a pass over it: GPTQ, bias correction                      refine.py
     build               all of these, kept where they help                         build.py
     mix                 which layers get how many bits                             mix.py
+    with_integer_lstms  a pass over the integer graph, for firmware                lstm.py
     measure             the report                                                 report.py
 
 Ranges may come from elsewhere, such as training with simulated quantization: `quantize_graph` asks
@@ -23,6 +24,7 @@ from edge_runtime.cases import load_arrays
 from edge_runtime.quant.calibrate import calibrate
 from edge_runtime.quant.convert import quantize_graph
 from edge_runtime.quant.data import labelled_of, samples_of
+from edge_runtime.quant.lstm import with_integer_lstms
 from edge_runtime.quant.mix import LayerChoice, Recipe
 from edge_runtime.quant.post_training import (
     Labelled,
@@ -68,4 +70,5 @@ __all__ = [
     "quantize_graph",
     "samples_of",
     "score",
+    "with_integer_lstms",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_runtime.graph import Array, DType, Graph, Kind, Node, Quantization, Scaling, Tensor
-from edge_runtime.ops import Linear, Quantize, Recurrent
+from edge_runtime.ops import Linear, Lstm, Quantize, Recurrent
 from edge_runtime.quant.columns import is_known
 
 
@@ -68,7 +68,8 @@ def refused(graph: Graph, node: Node, precision: Precision) -> str | None:
     if precision is Precision.W4 and not (has_weights(graph, node) and is_known(graph, node)):
         return f"{node.op.NAME} has no kernel for int4 weights"
     if isinstance(node.op, Recurrent):
-        return "no file format has it in integers without keeping its state between calls"
+        in_firmware = "no file format has it in integers without keeping its state between calls"
+        return in_firmware if isinstance(node.op, Lstm) else f"there is no integer {node.op.NAME}"
     unreachable = _unreachable(precision.activations)
     if unreachable:
         return "; ".join(unreachable)

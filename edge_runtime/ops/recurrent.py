@@ -167,6 +167,27 @@ class Recurrent(SeveralOutputs):
             for result, tensor in zip(results, outputs, strict=True)
         )
 
+    def trajectory(self, values: Sequence[Array], inputs: Sequence[Tensor]) -> list[Doubles]:
+        """Each state after every step, (steps, batch, hidden): of the first direction, in floats.
+
+        `values` are of `inputs`, but that the batch of X may be any multiple of theirs.
+        """
+        sizes = self.sizes(inputs)
+        image = values[0].swapaxes(0, 1) if self.batch_first else values[0]
+        shape = (sizes.directions, sizes.batch, sizes.hidden)
+        repeats = image.shape[1] // sizes.batch
+        states = [
+            np.tile(self._by_direction(value, shape)[0], (repeats, 1)).astype(np.float64)
+            for value in values[4 : 4 + self.STATES]
+        ]
+        weights = [value[0].astype(np.float64) for value in values[1:4]]
+        rest = [value[0].astype(np.float64) for value in values[4 + self.STATES :]]
+        made = []
+        for step in image[::-1] if self.direction.backward[0] else image:
+            states = self._step(step.astype(np.float64), weights, rest, states)
+            made.append(states)
+        return [np.stack(each) for each in zip(*made, strict=True)]
+
     def _by_direction(self, value: Array, shape: Shape) -> Array:
         """A state as (directions, batch, hidden)."""
         directions, batch, hidden = shape
