@@ -359,7 +359,8 @@ chosen by the samples that are scored.
 than twice the noise that the bytes they save would allow, up to a tenth of all weights, and
 depthwise layers. `int8x16` measures the noise that each tensor inside the network makes if it alone
 is rounded to int8. Those that make 5 % of the noise of int8 throughout get 16 bits, from what makes
-them to what reads them; weights stay int8, biases become int64. `auto` gives int4 weights to layers
+them to what reads them, if their share of the noise is no less than the share of all MACs that
+this slows; weights stay int8, biases become int64. `auto` gives int4 weights to layers
 in order of noise for each byte saved until the budget of `--flash` is met, then, while the drop
 exceeds `--max-drop`, 16 bits to the most sensitive tensor, as far as the budget allows. The drop is
 that of the score on the samples of `--eval`; without them, of the agreement with float on held-out
@@ -373,7 +374,11 @@ A TFLite file holds what TFLite has operations for; where tflite-micro refuses o
 GELU in integers, or fully connected layers of int4 with a scale a channel, `quantize` says so.
 GRU and RNN layers stay float32, and in files LSTM layers too, as no format has them in integers
 without keeping their state between calls. `export --calibration` makes LSTM layers int8, with an
-int16 cell, and says which layers stay float32. Models that keep a state of their own are refused.
+int16 cell, and says which layers stay float32.
+
+Models that keep state, such as streaming ones, are calibrated on sequences, (sequences, steps, …):
+each state is quantized like any other tensor, by what it holds before each step. Recurrent layers
+whose state outlives a call are refused.
 
 int4 weights are computed with as they are in TFLite: an int8 layer whose weights have values from
 -8 to 7 (docs/operations.md). Files and firmware hold two a byte.

@@ -13,6 +13,7 @@ The steps can be had one by one, each a function of its own:
     refine              a pass over it: GPTQ, bias correction                      refine.py
     build               all of these, kept where they help                         build.py
     mix                 which layers get how many bits                             mix.py
+    Opened              a graph without its state, and with it again               streaming.py
     with_integer_lstms  a pass over the integer graph, for firmware                lstm.py
     measure             the report                                                 report.py
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edge_runtime.errors import DataError
-from edge_runtime.graph import Array, DType, Graph
+from edge_runtime.graph import Array, DType, Graph, Kind
 from edge_runtime.ops import Dequantize, Quantize
 from edge_runtime.quant.build import Calibration
 from edge_runtime.quant.calibrate import PERCENT, calibration_arrays
@@ -15,6 +15,7 @@ from edge_runtime.quant.masks import bounded
 from edge_runtime.quant.mix import Recipe, mix
 from edge_runtime.quant.ranges import Observer
 from edge_runtime.quant.report import Report, Score, answers, measure
+from edge_runtime.quant.streaming import Opened
 
 UNCHANGED = "the model is int8 already and is left as it is; the calibration data are not used"
 
@@ -54,15 +55,32 @@ def quantize(
     `calibrate`, for `interface` `quantize_graph`, for `flash` and `most_drop`, which only
     `Recipe.AUTO` takes into account, `mix`. What is made is scored on `evaluation`, which nothing
     is chosen by but how many tensors `Recipe.AUTO` widens to keep to `most_drop`. A graph that is
-    int8 already comes back unchanged, with a note in the report.
+    int8 already comes back unchanged, with a note in the report. For one that keeps state,
+    `calibration` has (sequences, steps, *shape), each sequence from the start.
 
     DataError: the arrays do not fit. ModelError: the graph is neither float32 nor int8 throughout,
-    or keeps state. BudgetError: no mix of precisions fits `flash`.
+    or an operation updates its state within itself. BudgetError: no mix of precisions fits `flash`.
     """
     if interface not in INTERFACES:
         raise DataError(f"interface {interface.value}; allowed: int8, float32")
     if is_quantized(graph):
         return Quantized(graph, Report(0, (), (), None, UNCHANGED))
+    if graph.of_kind(Kind.STATE):
+        if evaluation is not None:
+            raise DataError("models that keep state are not scored", hint="leave --eval out")
+        opened = Opened.of(graph)
+        inner = quantize(
+            opened.graph,
+            opened.recorded(calibration),
+            recipe=recipe,
+            observer=observer,
+            percent=percent,
+            flash=flash,
+            most_drop=most_drop,
+        )
+        closed = opened.closed(inner.graph)
+        kept = closed if interface is DType.INT8 else with_float_interface(closed)
+        return Quantized(kept, inner.report)
     check_float(graph)
     arrays = calibration_arrays(graph, calibration)
     graph = bounded(graph, arrays)

@@ -242,12 +242,14 @@ def test_a_graph_of_both_types_is_refused_node_by_node() -> None:
     assert {problem.node for problem in caught.value.problems} == {"node0", "node1"}
 
 
-def test_state_is_refused() -> None:
+def test_state_is_refused_where_there_are_no_sequences() -> None:
     builder = Builder(FLOAT)
     name = builder.dense(builder.input(1, 4), 2)
     builder.tensors["kept"] = Tensor("kept", (4,), FLOAT, Kind.STATE)
     graph = builder.graph(name)
     with pytest.raises(ModelError, match="kept"):
+        quantize_graph(graph, {})
+    with pytest.raises(DataError, match="sequences, steps"):
         quantize(graph, data(graph))
 
 
