@@ -26,6 +26,8 @@ UNFAIR = 2.0
 """It does so with layers of this many times as much noise as the bytes they save would allow."""
 SENSITIVE = 0.05
 """A tensor is sensitive if it makes, in int8 alone, this share of the network's noise."""
+WORTH = 1.0
+"""16 bits are worth it where the share of noise is this many times that of the MACs they slow."""
 
 PROBED = 64
 """Held-out samples that single changes are judged by."""
@@ -100,6 +102,15 @@ def mix(
             if most_drop is not None:
                 work.widen_until(most_drop, drop or given.drop, flash)
     return Mixed(work.built, work.choices())
+
+
+@dataclass(frozen=True)
+class _Wide:
+    """A tensor, the nodes that make and read it, and the share of noise that it makes in int8."""
+
+    tensor: str
+    nodes: tuple[str, ...]
+    share: float
 
 
 class _Work:
@@ -212,8 +223,8 @@ class _Work:
         self._wanted |= dict.fromkeys(chosen, Precision.W4)
         self._rebuild()
 
-    def _sensitive(self) -> list[tuple[str, ...]]:
-        """Nodes to widen together, the most worthwhile first.
+    def _sensitive(self) -> list[_Wide]:
+        """Nodes to widen together, those of most noise first.
 
         They are those that make or read one tensor: its values pass in 16 bits only where both do.
         """
@@ -221,17 +232,28 @@ class _Work:
         source, samples = self.base.source, self.given.samples
         exact = values_of(source, samples.both) if self.base.equalized else self.given.exact
         values = {n: array[samples.count :][:PROBED] for n, array in exact.items()}
-        found: list[tuple[float, str, tuple[str, ...]]] = []
+        found = []
         for tensor, names in self._around():
             nodes = tuple(name for name in names if name in able)
             share = self._noise_by(tensor, values) / (self.plain_noise or 1.0)
             if len(nodes) > 1 and share >= SENSITIVE:
-                found.append((share, tensor, nodes))
-        found.sort(key=lambda each: each[0])
-        for share, tensor, nodes in found:
-            told = f"sensitive: {tensor} in int8 makes {share:.0%} of the noise"
-            self._reasons |= dict.fromkeys(nodes, told)
-        return [nodes for _, _, nodes in reversed(found)]
+                found.append(_Wide(tensor, nodes, share))
+        return sorted(found, key=lambda each: each.share, reverse=True)
+
+    def _slowed(self, nodes: Iterable[str]) -> float:
+        """The share of all MACs that is in those of `nodes` which are not widened yet."""
+        graph = self.graph
+        macs = {n.name: n.op.macs(graph.node_inputs(n), graph.node_output(n)) for n in graph.nodes}
+        fresh = [macs[name] for name in nodes if self._wanted.get(name) is not Precision.A16]
+        return sum(fresh) / max(1, sum(macs.values()))
+
+    def _is_worth(self, wide: _Wide) -> bool:
+        return wide.share >= WORTH * self._slowed(wide.nodes)
+
+    def _widen(self, wide: _Wide) -> None:
+        told = f"sensitive: {wide.tensor} in int8 makes {wide.share:.0%} of the noise"
+        self._reasons |= dict.fromkeys(wide.nodes, told)
+        self._wanted |= dict.fromkeys(wide.nodes, Precision.A16)
 
     def _noise_by(self, tensor: str, values: Mapping[str, Array]) -> float:
         """The noise of the float network, of these exact `values`, with one tensor in int8.
@@ -259,20 +281,28 @@ class _Work:
         return [(name, nodes) for name, nodes in found.values() if name not in self.graph.inputs]
 
     def widen(self) -> None:
-        """int16 for all sensitive tensors."""
-        for nodes in self._sensitive():
-            self._wanted |= dict.fromkeys(nodes, Precision.A16)
+        """int16 for the sensitive tensors that are worth it."""
+        for wide in self._sensitive():
+            if self._is_worth(wide):
+                self._widen(wide)
+                continue
+            told = (
+                f"int8: {wide.tensor} makes {wide.share:.0%} of the noise,"
+                f" with {self._slowed(wide.nodes):.0%} of all MACs"
+            )
+            self._reasons |= {name: told for name in wide.nodes if name not in self._wanted}
         self._rebuild()
 
     def widen_until(self, most_drop: float, drop: Drop, flash: int | None) -> None:
         """int16 for the most sensitive tensor, and the next, until the drop will do.
 
-        What no longer fits `flash`, as biases of int16 layers are longer, is not done.
+        Those that are worth it come first. What no longer fits `flash`, as biases of int16 layers
+        are longer, is not done.
         """
-        waiting = self._sensitive()
+        waiting = sorted(self._sensitive(), key=self._is_worth, reverse=True)
         while (lost := drop(self.built.graph)) is not None and lost > most_drop and waiting:
             before, built = dict(self._wanted), self.built
-            self._wanted |= dict.fromkeys(waiting.pop(0), Precision.A16)
+            self._widen(waiting.pop(0))
             self._rebuild()
             if flash is not None and self.built.flash_bytes > flash:
                 self._wanted, self.built = before, built

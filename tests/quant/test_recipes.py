@@ -22,6 +22,7 @@ from edge_runtime.ops import DepthwiseConv2D, FullyConnected, Linear
 from edge_runtime.quant import (
     Labelled,
     Observer,
+    Precision,
     Quantized,
     Recipe,
     accuracy,
@@ -257,3 +258,15 @@ def test_the_residual_network_keeps_its_score_and_gptq_beats_the_nearest(
     made = {name: subject.score(graph) for name, graph in roundings(subject).items()}
     assert made["GPTQ"].drop < made["nearest"].drop - 5
     assert made["GPTQ, biases corrected"].drop < made["nearest, biases corrected"].drop
+
+
+def test_16_bits_are_left_out_where_they_slow_more_than_they_help(
+    uneven: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"observer": Observer.MIN_MAX}
+    given = Calibration.of(uneven, calibration_arrays(uneven, data(uneven)), **options)
+    monkeypatch.setattr("edge_runtime.quant.mix.WORTH", 1000.0)
+    mixed = mix(given, Recipe.INT8X16, flash=None, most_drop=None)
+    assert set(mixed.built.forms.precisions.values()) == {Precision.W8}
+    told = re.compile(r"int8: .* makes \d+% of the noise, with \d+% of all MACs")
+    assert any(told.fullmatch(choice.reason) for choice in mixed.choices)
