@@ -128,7 +128,7 @@ def _other_domain() -> Any:
             one("LSTM", 2, 1, 3, constants=[np.ones((1, 4, 3)), np.ones((1, 4, 1))], clip=1.0),
             "clip",
         ),
-        (one("TopK", 1, 4, constants=[np.array([2])]), "(TopK): the operation is not supported"),
+        (one("Unique", 1, 4), "(Unique): the operation is not supported"),
         (
             one("MatMulInteger", 1, 4, constants=[np.ones((4, 2), np.uint8)]),
             "(MatMulInteger): input in0 is not made by DynamicQuantizeLinear",

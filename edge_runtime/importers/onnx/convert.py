@@ -13,6 +13,7 @@ from edge_runtime.importers.onnx import (
     elementwise,
     functions,
     fused,
+    indexing,
     linear,
     move,
     norms,
@@ -54,6 +55,7 @@ _RECIPES: dict[str, Recipe] = {
     **recipes.RECIPES,
     **dynamic.RECIPES,
     **fused.RECIPES,
+    **indexing.RECIPES,
     **norms.RECIPES,
     **qoperator.RECIPES,
     **shapes.RECIPES,
@@ -67,7 +69,6 @@ _REWRITES = {
     "Loop": "unroll it when exporting the model",
     "NonMaxSuppression": "end the model before it, and select boxes on the host",
     "Scan": "unroll it when exporting the model",
-    "TopK": "end the model before it, or use ArgMax",
 }
 """What to do about operations that are often met and not supported."""
 

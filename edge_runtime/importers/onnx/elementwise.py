@@ -12,6 +12,7 @@ import onnx
 from edge_runtime import ops
 from edge_runtime.graph import DType, Op
 from edge_runtime.importers.onnx.builder import Builder, Converter
+from edge_runtime.importers.onnx.indexing import is_whole
 from edge_runtime.importers.onnx.node import FileNode
 from edge_runtime.importers.onnx.values import Known, Placed, Value, axis_in, shape_of
 from edge_runtime.importers.unsupported import UnsupportedError
@@ -48,8 +49,13 @@ def _plain(op: Callable[[], Op]) -> Converter:
     return _unary(lambda node: op())
 
 
-def clip(build: Builder, node: FileNode) -> Placed:
-    """Clip: bounds are attributes up to operator set 10, then constant inputs."""
+def clip(build: Builder, node: FileNode) -> Placed | None:
+    """Clip: bounds are attributes up to operator set 10, then constant inputs.
+
+    None for whole numbers.
+    """
+    if is_whole(build, node.input(0)):
+        return None
     value = build.placed(node.input(0))
     low = _bound(build, node, "min", 1, -math.inf)
     high = _bound(build, node, "max", 2, math.inf)

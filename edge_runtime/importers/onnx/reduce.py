@@ -9,6 +9,7 @@ from typing import Protocol
 from edge_runtime import ops
 from edge_runtime.graph import DType, Op
 from edge_runtime.importers.onnx.builder import Builder, Converter
+from edge_runtime.importers.onnx.indexing import is_whole
 from edge_runtime.importers.onnx.node import FileNode
 from edge_runtime.importers.onnx.steps import reduced_axes
 from edge_runtime.importers.onnx.values import Placed, axis_in, last
@@ -20,13 +21,15 @@ class _Reduction(Protocol):
 
 
 def _reduce(op: _Reduction, logical: _Reduction | None = None) -> Converter:
-    """A reduction; `logical` is what serves booleans."""
+    """A reduction; `logical` is what serves booleans. None for whole numbers."""
 
-    def convert(build: Builder, node: FileNode) -> Placed:
+    def convert(build: Builder, node: FileNode) -> Placed | None:
         axes = reduced_axes(build, node)
         value = build.placed(node.input(0))
         if not axes:
             return value
+        if is_whole(build, node.input(0)) and op is not ops.Mean:
+            return None
         make = op
         if build.tensor(value.tensor).dtype is DType.BOOL and logical is not None:
             make = logical
@@ -98,8 +101,10 @@ def _along(build: Builder, node: FileNode, value: Placed, axis: int, op: Op) -> 
     return replace(value, tensor=made, axes=axes)
 
 
-def cumulative_sum(build: Builder, node: FileNode) -> Placed:
-    """CumSum along a constant axis."""
+def cumulative_sum(build: Builder, node: FileNode) -> Placed | None:
+    """CumSum along a constant axis. None for whole numbers."""
+    if is_whole(build, node.input(0)):
+        return None
     value = build.placed(node.input(0))
     axis = axis_in(int(build.number(node.input(1))), value.rank)
     exclusive, reverse = (bool(node.integer(name, 0)) for name in ("exclusive", "reverse"))
