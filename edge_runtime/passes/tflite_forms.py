@@ -42,6 +42,8 @@ def tflite_forms(graph: Graph, *, quantized: bool = False) -> Graph:
             rewrite = None
         if rewrite is None or not rewrite(work, node):
             work.nodes.append(node)
+    if tuple(work.nodes) == graph.nodes:
+        return graph
     return drop_unused(verify(replace(graph, tensors=work.tensors, nodes=tuple(work.nodes))))
 
 
