@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_runtime.graph import Array, DType, Graph, Kind, Node, Quantization, Scaling, Tensor
-from edge_runtime.ops import Linear, Lstm, Quantize, Recurrent
+from edge_runtime.graph import Array, DType, Graph, Kind, Node, Op, Quantization, Scaling, Tensor
+from edge_runtime.ops import Cast, Linear, Lstm, Quantize, Recurrent
 from edge_runtime.quant.columns import is_known
 
 
@@ -67,9 +67,8 @@ def refused(graph: Graph, node: Node, precision: Precision) -> str | None:
     """Why `node` of a float graph has no form of this precision; None where it has one."""
     if precision is Precision.W4 and not (has_weights(graph, node) and is_known(graph, node)):
         return f"{node.op.NAME} has no kernel for int4 weights"
-    if isinstance(node.op, Recurrent):
-        in_firmware = "no file format has it in integers without keeping its state between calls"
-        return in_firmware if isinstance(node.op, Lstm) else f"there is no integer {node.op.NAME}"
+    if reason := _no_integers(node.op):
+        return reason
     unreachable = _unreachable(precision.activations)
     if unreachable:
         return "; ".join(unreachable)
@@ -83,6 +82,17 @@ def refused(graph: Graph, node: Node, precision: Precision) -> str | None:
         if not reasons:
             return None
     return "; ".join(reasons)
+
+
+def _no_integers(op: Op) -> str:
+    """Why an operation has no integer form that the quantizer makes; empty where it may have."""
+    if isinstance(op, Lstm):
+        return "no file format has it in integers without keeping its state between calls"
+    if isinstance(op, Recurrent):
+        return f"there is no integer {op.NAME}"
+    if isinstance(op, Cast):
+        return "it changes real numbers to whole ones or to truth values, or back"
+    return ""
 
 
 def _unreachable(dtype: DType) -> list[str]:

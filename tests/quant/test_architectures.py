@@ -199,6 +199,14 @@ def sequence(folder: Path) -> Graph:
     return net.graph(folder, net("Gemm", x, net.weights(8, 4), net.weights(4)))
 
 
+def truths(folder: Path) -> Graph:
+    """Comparisons turned into numbers, and multiplied with."""
+    net = Net((1, 3, 8, 8))
+    x = net.conv("in0", 3, 8, 3, 3)
+    seen = net("Cast", net("Greater", x, np.float32(0.3)), to=TensorProto.FLOAT)
+    return net.graph(folder, net.conv(net("Mul", net.conv("in0", 3, 8, 3, 3), seen), 8, 4, 1, 1))
+
+
 def products(folder: Path) -> Graph:
     net = Net((2, 3, 8), (2, 8, 5))
     return net.graph(folder, net("MatMul", "in0", "in1"))
@@ -208,9 +216,11 @@ NETS: dict[str, Make] = {
     make.__name__: make
     for make in (
         *(gelu, gates, attention, added_mask, chosen_mask, lstm, branches, upsampled),
-        *(grouped, embedding, several, sequence, products),
+        *(grouped, embedding, several, sequence, truths, products),
     )
 }
+FLOATS = {"lstm": ["UNIDIRECTIONAL_SEQUENCE_LSTM"], "truths": ["CAST"]}
+"""What stays float32."""
 DECIBELS = 22
 """What the worst of them reaches, GELU between convolutions of random weights, is 22.5."""
 
@@ -274,9 +284,7 @@ def test_int8_is_close_to_float_and_the_same_everywhere(
     assert min(decibels(exact[o], held[o]) for o in graph.outputs) > DECIBELS
     assert all(layer.own_db is None or layer.own_db > DECIBELS for layer in report.layers)
     assert {node.node for node in report.floats} == set(float_nodes(made))
-    assert [node.op for node in report.floats] == ["UNIDIRECTIONAL_SEQUENCE_LSTM"] * (
-        name == "lstm"
-    )
+    assert [node.op for node in report.floats] == FLOATS.get(name, [])
     inputs = inputs_of(graph, made, 5)
     assert_same_firmware(made, inputs, "host", tmp_path / "firmware")
     agreement = onnx_agreement(to_onnx(made).SerializeToString(), made, inputs)
@@ -295,6 +303,18 @@ def test_indices_are_whole_numbers(tmp_path: Path) -> None:
     graph = embedding(tmp_path)
     with pytest.raises(DataError, match="no int32"):
         quantize(graph, {"in0": np.full((20, 1, 6), 0.5)})
+
+
+def test_whole_numbers_are_made_of_real_ones(tmp_path: Path) -> None:
+    """Not of what int8 stores for them."""
+    net = Net((1, 6))
+    made = net("Cast", net("Mul", "in0", net.weights(6)), to=TensorProto.INT32)
+    graph = net.graph(tmp_path, made)
+    samples = data(graph, 64, 1)
+    exact, held = (predict(g, samples)[made] for g in (graph, quantize(graph, samples).graph))
+    # A step of int8 moves what lies next to a whole number.
+    assert np.abs(exact - held).max() <= 1
+    assert (exact == held).mean() > 0.9
 
 
 @pytest.mark.parametrize("name", ["attention", "branches", "several"])
