@@ -27,8 +27,9 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev  ## speed of the tool and cost of the shared models; rewrites docs/benchmarks.md
 	$(BIN)/python -m edge_runtime.bench
 
-coverage: $(VENV)/.dev  ## the ONNX backend test suite; rewrites docs/onnx-coverage.md
+coverage: $(VENV)/.dev  ## what is read of ONNX and TFLite; rewrites docs/onnx-coverage.md, docs/tflite-coverage.md
 	$(BIN)/python -m edge_runtime.onnx_coverage_page
+	$(BIN)/python tests/tflite_coverage.py
 
 fuzz: $(VENV)/.dev  ## 100,000 mutated model files; rewrites docs/fuzzing.md
 	OMP_NUM_THREADS=1 nice -n 10 $(BIN)/python tests/fuzz/fuzz.py --record docs/fuzzing.md

@@ -86,7 +86,7 @@ def test_all_unsupported_operators_are_listed(tmp_path: Path) -> None:
     error = refused(altered(change), tmp_path)
     assert [problem.op for problem in error.problems] == ["CONV_2D", "CUSTOM Magic", "LOGISTIC"]
     assert "fused activation" in str(error)
-    assert "docs/operations.md" in error.hint
+    assert "docs/tflite-coverage.md" in error.hint
     assert all(problem.node in network().tensors for problem in error.problems)
 
 

@@ -24,7 +24,7 @@ from edge_runtime.passes import (
     settle_state,
 )
 
-_OPERATIONS: dict[str, Converter] = {
+OPERATORS: dict[str, Converter] = {
     **elementwise.OPERATIONS,
     **linear.OPERATIONS,
     **move.OPERATIONS,
@@ -44,7 +44,7 @@ _PASSES = (
     settle_state,
 )
 
-_PAGE = "docs/operations.md"
+_PAGE = "docs/tflite-coverage.md"
 """What is supported."""
 
 MOST_INITIALIZATIONS = 8
@@ -72,7 +72,7 @@ def read_tflite(content: bytes, name: str) -> Graph:
     interface = Interface(build, turned)
     inputs = interface.inputs()
     initializations = _initialize(build, content)
-    _convert_all(build, _OPERATIONS)
+    _convert_all(build, OPERATORS)
     outputs = interface.outputs()
     if file.subgraphs > 1 + initializations:
         reason = f"the model has {file.subgraphs} subgraphs; allowed: one, and those of CALL_ONCE"
@@ -93,7 +93,7 @@ def _initialize(build: Build, content: bytes) -> int:
         )
     for index in sorted(indices):
         first = Build(read_file(content, index))
-        _convert_all(first, _OPERATIONS | state.INITIALIZATION)
+        _convert_all(first, OPERATORS | state.INITIALIZATION)
         build.problems += first.problems
         build.variables.initial.update(first.variables.initial)
     return len(indices)
