@@ -372,9 +372,9 @@ its call and its parameters. The next table has what the linker counts with code
 
 A TFLite file holds what TFLite has operations for; where tflite-micro refuses one of them, such as
 GELU in integers, or fully connected layers of int4 with a scale a channel, `quantize` says so.
-GRU and RNN layers stay float32, and in files LSTM layers too, as no format has them in integers
+RNN layers stay float32, and in files LSTM and GRU layers too, as no format has them in integers
 without keeping their state between calls. `export --calibration` makes LSTM layers int8, with an
-int16 cell, and says which layers stay float32.
+int16 cell, and GRU layers, with an int16 state, and says which layers stay float32.
 
 Models that keep state, such as streaming ones, are calibrated on sequences, (sequences, steps, …):
 each state is quantized like any other tensor, by what it holds before each step. Recurrent layers

@@ -201,16 +201,16 @@ def quantize(
 def quantize_firmware(
     graph: Graph, calibration: Path | str, *, say: Callable[[str], None] = lambda text: None
 ) -> Graph:
-    """`quantize` for firmware, where LSTM layers are integers too; what stays float32 is said."""
+    """`quantize` for firmware, with LSTM and GRU layers in integers; says what stays float32."""
     from edge_runtime.cases import load_arrays
-    from edge_runtime.ops import Lstm
-    from edge_runtime.quant import samples_of, with_integer_lstms
+    from edge_runtime.ops import Gru, Lstm
+    from edge_runtime.quant import samples_of, with_integer_recurrence
 
     made = quantize(graph, calibration)
     samples = samples_of(graph, load_arrays(Path(calibration)))
-    integer, reasons = with_integer_lstms(graph, made.graph, samples)
+    integer, reasons = with_integer_recurrence(graph, made.graph, samples)
     for each in made.report.floats:
-        if each.node in reasons or each.op != Lstm.NAME:
+        if each.node in reasons or each.op not in {Gru.NAME, Lstm.NAME}:
             say(f"{each.node} ({each.op}) stays float32: {reasons.get(each.node, each.reason)}")
     return integer
 

@@ -14,7 +14,7 @@ The steps can be had one by one, each a function of its own:
     build               all of these, kept where they help                         build.py
     mix                 which layers get how many bits                             mix.py
     Opened              a graph without its state, and with it again               streaming.py
-    with_integer_lstms  a pass over the integer graph, for firmware                lstm.py
+    with_integer_recurrence  a pass over the integer graph, for firmware                recurrent.py
     measure             the report                                                 report.py
 
 Ranges may come from elsewhere, such as training with simulated quantization: `quantize_graph` asks
@@ -25,7 +25,6 @@ from edge_runtime.cases import load_arrays
 from edge_runtime.quant.calibrate import calibrate
 from edge_runtime.quant.convert import quantize_graph
 from edge_runtime.quant.data import labelled_of, samples_of
-from edge_runtime.quant.lstm import with_integer_lstms
 from edge_runtime.quant.mix import LayerChoice, Recipe
 from edge_runtime.quant.post_training import (
     Labelled,
@@ -36,6 +35,7 @@ from edge_runtime.quant.post_training import (
 )
 from edge_runtime.quant.precision import Forms, Precision
 from edge_runtime.quant.ranges import Observer, Range, Ranges
+from edge_runtime.quant.recurrent import with_integer_recurrence
 from edge_runtime.quant.report import (
     FloatNode,
     LayerError,
@@ -71,5 +71,5 @@ __all__ = [
     "quantize_graph",
     "samples_of",
     "score",
-    "with_integer_lstms",
+    "with_integer_recurrence",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_runtime.graph import Array, DType, Graph, Kind, Node, Op, Quantization, Scaling, Tensor
-from edge_runtime.ops import Cast, Linear, Lstm, Quantize, Recurrent
+from edge_runtime.ops import Cast, Gru, Linear, Lstm, Quantize, Recurrent
 from edge_runtime.quant.columns import is_known
 
 
@@ -86,7 +86,7 @@ def refused(graph: Graph, node: Node, precision: Precision) -> str | None:
 
 def _no_integers(op: Op) -> str:
     """Why an operation has no integer form that the quantizer makes; empty where it may have."""
-    if isinstance(op, Lstm):
+    if isinstance(op, Gru | Lstm):
         return "no file format has it in integers without keeping its state between calls"
     if isinstance(op, Recurrent):
         return f"there is no integer {op.NAME}"

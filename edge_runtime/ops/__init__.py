@@ -49,6 +49,7 @@ from edge_runtime.ops.compare import (
 from edge_runtime.ops.convert import Cast, Dequantize, Quantize
 from edge_runtime.ops.convolution import Conv2D, DepthwiseConv2D, SlidingConv2D, TransposeConv2D
 from edge_runtime.ops.elementwise import Reshape
+from edge_runtime.ops.gru import HIDDEN, Gru, GruScaling
 from edge_runtime.ops.linear import FullyConnected, Linear
 from edge_runtime.ops.lstm import Lstm, LstmScaling
 from edge_runtime.ops.matmul import BatchMatMul
@@ -70,7 +71,7 @@ from edge_runtime.ops.move import (
     Transpose,
 )
 from edge_runtime.ops.pool import AveragePool2D, MaxPool2D, Pool2D
-from edge_runtime.ops.recurrent import Direction, Gru, Recurrent, Rnn
+from edge_runtime.ops.recurrent import Direction, Recurrent, Rnn
 from edge_runtime.ops.reduce import (
     ArgMax,
     ArgMin,
@@ -114,6 +115,7 @@ from edge_runtime.ops.unary import (
 )
 
 __all__ = [
+    "HIDDEN",
     "Abs",
     "Activated",
     "Add",
@@ -154,6 +156,7 @@ __all__ = [
     "Greater",
     "GreaterEqual",
     "Gru",
+    "GruScaling",
     "HardSigmoid",
     "HardSwish",
     "L2Normalization",

@@ -12,7 +12,13 @@ from edge_runtime import numerics
 from edge_runtime.graph.op import per_tensor_problem
 from edge_runtime.graph.tensor import Array, DType, Tensor
 from edge_runtime.numerics import Int64, Multiplier
-from edge_runtime.ops.recurrent import Doubles, Recurrent, logistic
+from edge_runtime.ops.recurrent import (
+    Doubles,
+    Recurrent,
+    gate_scales,
+    gate_weight_problems,
+    logistic,
+)
 from edge_runtime.ops.sigmoid16 import sigmoid16, tanh16
 
 GATE_FRACTION_BITS = 12
@@ -67,14 +73,10 @@ class LstmScaling:
 
 def _gates(values: Tensor, weights: Tensor) -> tuple[Multiplier, ...]:
     gate_scale = 2.0**-GATE_FRACTION_BITS
-    products = (float(np.float32(values.quant.scale) * np.float32(s)) for s in gate_scales(weights))
+    products = (
+        float(np.float32(values.quant.scale) * np.float32(s)) for s in gate_scales(weights, 4)
+    )
     return tuple(Multiplier.of(product / gate_scale) for product in products)
-
-
-def gate_scales(weights: Tensor) -> tuple[float, ...]:
-    """The scale of each gate's weights."""
-    scales = weights.quant.scales
-    return scales * 4 if len(scales) == 1 else scales[:: len(scales) // 4]
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Lstm(Recurrent):
         if len(inputs) > 6:
             found.append("it has peepholes, which only float32 may have")
         for weights in (w, r):
-            found += _weight_problems(weights)
+            found += gate_weight_problems(weights, 4)
         found += [
             f"tensor {tensor.name} is computed at run time; it must be a constant"
             for tensor in (w, r, b)
@@ -162,7 +164,7 @@ class Lstm(Recurrent):
         if image.dtype is DType.INT16 and (image.quant.zero_point or hidden.quant.zero_point):
             found.append("zero points of int16 tensors must be 0")
         for values, weights in ((image, w), (hidden, r)):
-            largest = max(values.quant.scale * scale for scale in gate_scales(weights))
+            largest = max(values.quant.scale * scale for scale in gate_scales(weights, 4))
             if largest * 2**GATE_FRACTION_BITS >= LARGEST_FACTOR:
                 found.append(
                     f"{values.name} and {weights.name} have scales whose product is {largest};"
@@ -206,48 +208,32 @@ class Lstm(Recurrent):
         for step in image.astype(np.int64):
             given = scale((step - zero) @ w.T + b, scaling.given)
             carried = scale((h - hidden_zero) @ r.T, scaling.carried)
-            c, h = _integer_step(_clip16(given + carried), c, scaling)
+            c, h = _integer_step(clip16(given + carried), c, scaling)
             h = np.clip(h + hidden_zero, *outputs[0].dtype.range)
             made.append(h)
         return self._kept(made, False), [h, c]
 
 
-def _weight_problems(weights: Tensor) -> list[str]:
-    quantization = weights.quantization
-    if quantization is None:
-        return [f"weights {weights.name} are {weights.dtype.value} without a scale"]
-    if any(quantization.zero_points):
-        return [f"weights {weights.name} have a zero point other than 0"]
-    scales, rows = quantization.scales, weights.shape[1]
-    if len(scales) == 1:
-        return []
-    by_gate = len(scales) == rows and all(
-        len(set(scales[i * rows // 4 : (i + 1) * rows // 4])) == 1 for i in range(4)
-    )
-    if quantization.axis == 1 and by_gate:
-        return []
-    return [f"weights {weights.name} have {len(set(scales))} scales; allowed: one for each gate"]
-
-
-def _clip16(x: Int64) -> Int64:
+def clip16(x: Int64) -> Int64:
+    """Saturated to int16."""
     return np.clip(x, -32768, 32767)
 
 
-def _by_row(factors: Sequence[Multiplier], rows: int) -> tuple[Int64, Int64]:
+def by_gate(factors: Sequence[Multiplier], rows: int) -> tuple[Int64, Int64]:
     """Mantissas and shifts of all rows of the gates."""
     return (
-        np.repeat([factor.mantissa for factor in factors], rows // 4).astype(np.int64),
-        np.repeat([factor.shift for factor in factors], rows // 4).astype(np.int64),
+        np.repeat([factor.mantissa for factor in factors], rows // len(factors)).astype(np.int64),
+        np.repeat([factor.shift for factor in factors], rows // len(factors)).astype(np.int64),
     )
 
 
 def _scale_sums(sums: Int64, factors: Sequence[Multiplier]) -> Int64:
-    rows = _by_row(factors, sums.shape[-1])
-    return _clip16(numerics.multiply(numerics.wrap32(sums), *rows))
+    rows = by_gate(factors, sums.shape[-1])
+    return clip16(numerics.multiply(numerics.wrap32(sums), *rows))
 
 
 def _scale_wide_sums(sums: Int64, factors: Sequence[Multiplier]) -> Int64:
-    return _clip16(numerics.multiply_wide(sums, *_by_row(factors, sums.shape[-1])))
+    return clip16(numerics.multiply_wide(sums, *by_gate(factors, sums.shape[-1])))
 
 
 def _integer_step(gates: Int64, cell: Int64, scaling: LstmScaling) -> tuple[Int64, Int64]:
@@ -255,7 +241,7 @@ def _integer_step(gates: Int64, cell: Int64, scaling: LstmScaling) -> tuple[Int6
     into, out, forget, fresh = np.split(gates, 4, -1)
     kept = _product(sigmoid16(3 * forget), cell, scaling.forget)
     added = _product(sigmoid16(3 * into), tanh16(3 * fresh), scaling.update)
-    cell = _clip16(_clip16(kept) + _clip16(added))
+    cell = clip16(clip16(kept) + clip16(added))
     if scaling.clip:
         cell = np.clip(cell, -scaling.clip, scaling.clip)
     squashed = tanh16(_scaled_cell(cell, scaling.power))

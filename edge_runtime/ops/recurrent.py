@@ -244,36 +244,6 @@ def logistic(x: Doubles) -> Doubles:
 
 
 @dataclass(frozen=True)
-class Gru(Recurrent):
-    """Gated recurrent unit, gates in ONNX's order: update, reset, hidden.
-
-    The hidden gate reads the state times the reset gate; with `linear_before_reset`, the reset gate
-    is applied to what R and its bias make of the state.
-    """
-
-    NAME = "GRU"
-    GATES = 3
-
-    linear_before_reset: bool = False
-
-    def _step(
-        self, image: Doubles, weights: list[Doubles], rest: list[Doubles], states: list[Doubles]
-    ) -> list[Doubles]:
-        w, r, b = weights
-        (h,) = states
-        size = h.shape[-1]
-        given = image @ w.T + b[: 3 * size]
-        gates = logistic(given[:, : 2 * size] + h @ r[: 2 * size].T + b[3 * size : 5 * size])
-        update, reset = gates[:, :size], gates[:, size:]
-        if self.linear_before_reset:
-            carried = reset * (h @ r[2 * size :].T + b[5 * size :])
-        else:
-            carried = (reset * h) @ r[2 * size :].T + b[5 * size :]
-        hidden = np.tanh(given[:, 2 * size :] + carried)
-        return [(1 - update) * hidden + update * h]
-
-
-@dataclass(frozen=True)
 class Rnn(Recurrent):
     """Simple recurrent layer: the hyperbolic tangent, or ReLU, of one gate."""
 
@@ -290,3 +260,28 @@ class Rnn(Recurrent):
         size = h.shape[-1]
         total = image @ w.T + b[:size] + h @ r.T + b[size:]
         return [np.maximum(total, 0) if self.relu else np.tanh(total)]
+
+
+def gate_scales(weights: Tensor, gates: int) -> tuple[float, ...]:
+    """The scale of each gate's integer weights."""
+    scales = weights.quant.scales
+    return scales * gates if len(scales) == 1 else scales[:: len(scales) // gates]
+
+
+def gate_weight_problems(weights: Tensor, gates: int) -> list[str]:
+    """Why integer weights do not have one scale for each gate, or zero points; empty if they do."""
+    quantization = weights.quantization
+    if quantization is None:
+        return [f"weights {weights.name} are {weights.dtype.value} without a scale"]
+    if any(quantization.zero_points):
+        return [f"weights {weights.name} have a zero point other than 0"]
+    scales, rows = quantization.scales, weights.shape[1]
+    if len(scales) == 1:
+        return []
+    each = rows // gates
+    by_gate = len(scales) == rows and all(
+        len(set(scales[i * each : (i + 1) * each])) == 1 for i in range(gates)
+    )
+    if quantization.axis == 1 and by_gate:
+        return []
+    return [f"weights {weights.name} have {len(set(scales))} scales; allowed: one for each gate"]

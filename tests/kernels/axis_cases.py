@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from sites import Case, Random, case, windows
@@ -22,6 +23,7 @@ from edge_runtime.graph import (
 from edge_runtime.graph.verify import verify
 from edge_runtime.kernels import Site
 from edge_runtime.ops import (
+    HIDDEN,
     ArgMax,
     ArgMin,
     AveragePool2D,
@@ -235,6 +237,26 @@ def integer_lstm(
     return several(name, op, [image, *constants, h, c], drawn, [h, h, c])
 
 
+def integer_gru(op: Gru, sizes: tuple[int, int, int, int], random: Random) -> Case:
+    """An int8 GRU of `sizes`: steps, batch, inputs, hidden."""
+    steps, batch, depth, hidden = sizes
+    shape = (batch, steps, depth) if op.batch_first else (steps, batch, depth)
+    image = Tensor("in", shape, INT8, quantization=grid(INT8, 0.03, -4))
+    h = Tensor("h", (batch, hidden), INT16, quantization=HIDDEN)
+    constants = []
+    for name, columns in (("w", depth), ("r", hidden)):
+        scales = np.repeat(random.uniform(0.002, 0.03, 3), hidden).astype(np.float32)
+        each = Quantization(tuple(map(float, scales)), (0,) * len(scales), 1)
+        stored = values(random, (1, 3 * hidden, columns), INT8)
+        constants.append(Tensor.constant(name, stored, each))
+    bias = random.integers(-20000, 20001, (1, 6 * hidden)).astype(np.int32)
+    constants.append(Tensor.constant("b", bias))
+    drawn = [values(random, shape, INT8), *(tensor.values for tensor in constants)]
+    drawn.append(values(random, h.shape, INT16))
+    made = Tensor("", (), INT8, quantization=grid(INT8, 1 / 120, 5))
+    return several(f"{op} {sizes} int8", op, [image, *constants, h], drawn, [made, h])
+
+
 def svdf(kind: DType, batch: int, rank: int, *, bias: bool, random: Random) -> Case:
     """An SVDF whose state is of type `kind`; the rest is int8 where that is an integer."""
     depth, filters, memory = 11, 3 * rank, 5
@@ -279,6 +301,10 @@ def recurrent() -> Iterator[Case]:
         clipped = Lstm(batch_first=first, cell_clip=0.5)
         yield integer_lstm(dtype, clipped, (2, 1, 17, 9), -11, random)
         yield integer_lstm(dtype, Lstm(sequence=False), (3, 1, 3, 2), -12, random)
+    for before, first in itertools.product((False, True), (False, True)):
+        op = Gru(Direction.FORWARD, first, True, before)
+        yield integer_gru(op, (3, 2, 5, 4), random)
+        yield integer_gru(replace(op, sequence=False), (2, 1, 17, 33), random)
     for kind, batch, rank in itertools.product(NUMBERS, (1, 2), (1, 2)):
         yield svdf(kind, batch, rank, bias=bool(batch % 2), random=random)
 

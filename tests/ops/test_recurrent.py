@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -18,7 +20,7 @@ from edge_runtime.graph import Activation, Array, DType, Graph, Kind, Node, Quan
 from edge_runtime.graph.verify import verify
 from edge_runtime.importers.tflite import read_tflite
 from edge_runtime.interpreter import Interpreter
-from edge_runtime.ops import Direction, Gru, Lstm, Recurrent, Reshape, Rnn, Svdf
+from edge_runtime.ops import HIDDEN, Direction, Gru, Lstm, Recurrent, Reshape, Rnn, Svdf
 
 FLOAT, INT8, INT16 = DType.FLOAT32, DType.INT8, DType.INT16
 Random = np.random.Generator
@@ -253,3 +255,63 @@ def test_what_tflite_has_no_form_for_is_told() -> None:
     graph = verify(Graph.build("gru", [*inputs, *outputs], [node], names, ["o0"]))
     with pytest.raises(ModelError, match="TFLite has no such operation"):
         to_tflite(graph)
+
+
+def integer_gru(op: Gru, hidden: int, random: Random) -> tuple[list[Tensor], list[Tensor]]:
+    """Operands and outputs of an int8 GRU over 30 steps of a batch of 2."""
+    shape = (2, 30, 6) if op.batch_first else (30, 2, 6)
+    image = Tensor("x", shape, INT8, quantization=grid(INT8, 0.02, -3))
+    units, operands = [], [image]
+    for name, columns, scale in (("w", 6, 0.02), ("r", hidden, HIDDEN.scale)):
+        each = np.repeat(np.float32([0.004, 0.006, 0.008]), hidden)
+        rows = Quantization(tuple(each.tolist()), (0,) * len(each), 1)
+        operands.append(Tensor.constant(name, stored(random, (1, len(each), columns), INT8), rows))
+        units.append(scale * each)
+    unit = np.concatenate(units)
+    bias = np.rint(random.normal(0, 0.5, len(unit)) / unit).astype(np.int32).reshape(1, -1)
+    held = Quantization(tuple(unit.tolist()), (0,) * len(unit), 1)
+    operands.append(Tensor.constant("b", bias, held))
+    h = Tensor("h", (2, hidden), INT16, quantization=HIDDEN)
+    y = Tensor("y", op.output_shapes([*operands, h])[0], INT8, quantization=grid(INT8, 1 / 120, 5))
+    return [*operands, h], [y, replace(h, name="last")]
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_integer_gru_is_close_to_the_float_one(before: bool, batch_first: bool) -> None:
+    random = np.random.default_rng(4)
+    op = Gru(batch_first=batch_first, linear_before_reset=before)
+    inputs, outputs = integer_gru(op, 8, random)
+    assert op.node_problems(inputs, outputs) == []
+    values = [t.values if t.data is not None else stored(random, t.shape, t.dtype) for t in inputs]
+    made = op.compute(values, inputs, outputs)
+    floats = [replace(t, dtype=FLOAT, quantization=None, data=None) for t in (*inputs, *outputs)]
+    real = [t.quant.dequantize(v) for t, v in zip(inputs, values, strict=True)]
+    exact = op.compute(real, floats[:5], floats[5:])
+    for tensor, one, two in zip(outputs, made, exact, strict=True):
+        error = np.abs(tensor.quant.dequantize(one) - two)
+        # The gates have 12 bits behind the point, Y as many as int8 has.
+        assert error.max() <= 0.003 + (tensor.quant.scale if tensor.dtype is INT8 else 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"h": {"quantization": Quantization.per_tensor(2.0**-14)}}, "not in units of 2**-15"),
+        ({"h": {"dtype": INT8}}, "h is int8; allowed beside an input of int8: int16"),
+        ({"w": {"quantization": Quantization.per_tensor(0.1, 3)}}, "a zero point other than 0"),
+        ({"w": {"quantization": Quantization.per_tensor(2.0)}}, "product is too large"),
+    ],
+)
+def test_integer_grus_that_are_refused(change: dict[str, dict[str, Any]], message: str) -> None:
+    inputs, outputs = integer_gru(Gru(), 8, np.random.default_rng(4))
+    changed = [replace(t, **change.get(t.name, {})) for t in inputs]
+    assert any(message in text for text in Gru().node_problems(changed, outputs))
+
+
+def test_integer_grus_have_one_direction_and_a_limit() -> None:
+    inputs, outputs = integer_gru(Gru(), 257, np.random.default_rng(4))
+    assert any("allowed for integers: 256" in p for p in Gru().node_problems(inputs, outputs))
+    reverse = Gru(Direction.REVERSE)
+    inputs, outputs = integer_gru(reverse, 8, np.random.default_rng(4))
+    assert any("direction reverse" in p for p in reverse.node_problems(inputs, outputs))

@@ -15,6 +15,7 @@ from edge_runtime.kernels.struct import Field, Struct, float_clamp, multiplier, 
 from edge_runtime.numerics import Multiplier
 from edge_runtime.ops import (
     Gru,
+    GruScaling,
     Lstm,
     LstmScaling,
     Recurrent,
@@ -113,6 +114,42 @@ def _gru_f32(site: Site) -> Struct:
     assert isinstance(op, Gru)
     reset = ("linear_before_reset", int(op.linear_before_reset))
     return Struct("er_gru_f32", (_sequence(site), reset))
+
+
+def _gru_int8(site: Site) -> str | None:
+    refused = of_type(site, DType.INT8)
+    inputs = site.inputs[1].shape[2]
+    return refused or (f"rows of {inputs} weights" if inputs > _MOST_TERMS else None)
+
+
+def _gru_s8_demand(site: Site) -> Demand:
+    image, weights, _, bias = site.inputs[:4]
+    scaling = GruScaling.of(site.inputs, site.output)
+    mantissa, shift = factor_arrays((*scaling.given, *scaling.carried))
+    biases = bias.values.reshape(-1).astype(np.int64)
+    sums = weights.values[0].astype(np.int64).sum(1)
+    biases[: len(sums)] -= image.quant.zero_point * sums
+    whole: Array = numerics.wrap32(biases).astype(np.int32)
+    constants: dict[str, Array] = {"bias": whole, "mantissa": mantissa, "shift": shift}
+    # The gates, and what is kept of the state.
+    scratch = 2 * (_gates(site) + site.inputs[2].shape[2])
+    return Demand(scratch, (), constants, (0, 1, 2, 4), (4,))
+
+
+def _gru_s8(site: Site) -> Struct:
+    op = site.node.op
+    assert isinstance(op, Gru)
+    scaling = GruScaling.of(site.inputs, site.output)
+    return Struct(
+        "er_gru_s8",
+        (
+            _sequence(site),
+            ("output", multiplier(scaling.output)),
+            ("out_zero", site.output.quant.zero_point),
+            ("linear_before_reset", int(op.linear_before_reset)),
+            *pointers("bias", "mantissa", "shift"),
+        ),
+    )
 
 
 def _rnn_f32(site: Site) -> Struct:
@@ -245,6 +282,7 @@ KERNELS = (
         _lstm_integers("er_lstm_s16"),
     ),
     declare("er_gru_f32_ref", Gru, "portable C", _float, _float_demand, _gru_f32),
+    declare("er_gru_s8_ref", Gru, "portable C", _gru_int8, _gru_s8_demand, _gru_s8),
     declare("er_rnn_f32_ref", Rnn, "portable C", _float, _float_demand, _rnn_f32),
     declare("er_svdf_s8_ref", Svdf, "portable C", _svdf(DType.INT8), _svdf_demand, _svdf_integers),
     declare(

@@ -58,6 +58,16 @@ typedef struct {
     const int8_t *shift;
 } er_lstm_s16;
 
+/* As er_lstm_s8, with 3 gates; the state is in units of 2^-15. */
+typedef struct {
+    er_sequence sequence;
+    er_multiplier output;
+    int32_t out_zero, linear_before_reset;
+    const int32_t *bias;
+    const int32_t *mantissa;
+    const int8_t *shift;
+} er_gru_s8;
+
 /* `bias` may be NULL. */
 typedef struct {
     uint32_t batch, inputs, units, rank, memory;
@@ -92,6 +102,9 @@ void er_lstm_s16_ref(const er_lstm_s16 *p, const int16_t *input, const int8_t *w
 void er_gru_f32_ref(const er_gru_f32 *p, const float *input, const float *weights,
                     const float *recurrent, const float *bias, const float *first_hidden,
                     float *output, float *hidden, void *scratch);
+void er_gru_s8_ref(const er_gru_s8 *p, const int8_t *input, const int8_t *weights,
+                   const int8_t *recurrent, const int16_t *first_hidden, int8_t *output,
+                   int16_t *hidden, void *scratch);
 void er_rnn_f32_ref(const er_rnn_f32 *p, const float *input, const float *weights,
                     const float *recurrent, const float *bias, const float *first_hidden,
                     float *output, float *hidden, void *scratch);

@@ -1,8 +1,8 @@
-"""LSTM layers of a quantized graph in the integers of TensorFlow Lite Micro.
+"""LSTM and GRU layers of a quantized graph in integers.
 
 `quantize` leaves them float32, as a file would have to say that their state starts anew with each
 call, which neither TFLite nor ONNX can for integers. Firmware can: here each one that allows it
-becomes an int8 layer with an int16 cell.
+becomes an int8 layer, whose cell (of an LSTM) or state (of a GRU) is int16.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edge_runtime.evaluate import real
 from edge_runtime.graph import Array, DType, Graph, Node, Quantization, Tensor
 from edge_runtime.graph.names import UniqueNames
 from edge_runtime.graph.verify import verify
-from edge_runtime.ops import Dequantize, Direction, Lstm
+from edge_runtime.ops import HIDDEN, Dequantize, Direction, Gru, Lstm, Recurrent
 from edge_runtime.passes.quantize import fuse_quantization
 from edge_runtime.passes.simplify import drop_unused
 from edge_runtime.quant.ranges import Range
@@ -28,14 +28,14 @@ NOISIEST = 0.02
 """Of a layer's output, over its signal: noisier ones stay float32."""
 
 
-def with_integer_lstms(
+def with_integer_recurrence(
     source: Graph, quantized: Graph, arrays: Mapping[str, Array]
 ) -> tuple[Graph, dict[str, str]]:
-    """`quantized` with int8 LSTM layers where they can be, and why the others cannot, by name.
+    """`quantized` with int8 recurrent layers where they can be, and why others cannot, by name.
 
     `source` is the float graph that `quantized` was made of, `arrays` real samples for it.
     """
-    layers = [node for node in quantized.nodes if isinstance(node.op, Lstm)]
+    layers = [node for node in quantized.nodes if isinstance(node.op, Lstm | Gru)]
     if not layers:
         return quantized, {}
     values = values_of(source, spread(arrays, SAMPLES))
@@ -52,11 +52,10 @@ def with_integer_lstms(
 
 @dataclass(frozen=True)
 class _Layer:
-    """The operands of an integer layer, and the grids of its hidden state and cell."""
+    """The operands of an integer layer, and what its outputs are stored by."""
 
     operands: list[Tensor]
-    hidden: Quantization
-    cell: Quantization
+    outputs: tuple[tuple[DType, Quantization], ...]
 
 
 class _Work:
@@ -73,24 +72,23 @@ class _Work:
         """Add `node` in integers, or say why it has none."""
         image = self._integers_of(node.inputs[0])
         op = node.op
-        assert isinstance(op, Lstm)
-        if op.direction is not Direction.FORWARD or len(node.inputs) > 6:
+        assert isinstance(op, Lstm | Gru)
+        if op.direction is not Direction.FORWARD or len(node.inputs) > 4 + op.STATES:
             return "integers have one direction, forward, and no peepholes"
         fixed = all(self.tensors[name].data is not None for name in node.inputs[1:])
         if image is None or not fixed:
             return "its input is float32, or its weights or first states are no constants"
         given = next(each for each in source.nodes if each.name == node.name)
-        layer = _quantized(source, given, image, values[given.inputs[0]])
+        quantized = _lstm if isinstance(op, Lstm) else _gru
+        layer = quantized(source, given, image, values[given.inputs[0]])
         made = [
             replace(
                 self.tensors[name],
                 name=self._tensor(f"{name}/integer"),
-                dtype=DType.INT16 if grid is layer.cell else DType.INT8,
+                dtype=dtype,
                 quantization=grid,
             )
-            for name, grid in zip(
-                node.outputs, (layer.hidden, layer.hidden, layer.cell), strict=True
-            )
+            for name, (dtype, grid) in zip(node.outputs, layer.outputs, strict=True)
         ]
         problems = op.node_problems(layer.operands, made)
         if problems:
@@ -117,51 +115,66 @@ class _Work:
         return found if found.dtype is DType.INT8 else None
 
 
-def _quantized(source: Graph, node: Node, image: Tensor, values: Array) -> _Layer:
+def _lstm(source: Graph, node: Node, image: Tensor, values: Array) -> _Layer:
     """The layer by what its states reach on these samples."""
-    op = node.op
-    assert isinstance(op, Lstm)
     given = source.node_inputs(node)
     h, c = _trajectory(source, node, values)
     starts = [tensor.values for tensor in given[4:6]]
-    hidden = Range(min(h.min(), starts[0].min()), max(h.max(), starts[0].max())).quantization
+    hidden = _grid(h, starts[0])
     reach = max(float(np.abs(c).max()), float(np.abs(starts[1]).max()), 2.0**-15)
     power = min(max(math.ceil(math.log2(reach / 32767)), -15), 0)
     cell = Quantization.per_tensor(2.0**power)
-    w, r = (_by_gate(tensor) for tensor in given[1:3])
-    bias = given[3].values.reshape(2, -1).sum(0, dtype=np.float64)
-    units = image.quant.scale * np.asarray(w.quant.scales)
-    whole = np.clip(np.rint(bias / units), *DType.INT32.range).astype(np.int32)
+    w, r = (_by_gate(tensor, 4) for tensor in given[1:3])
+    both = given[3].values.reshape(2, -1).sum(0, dtype=np.float64)
+    bias = _bias(f"{given[3].name}/{node.name}", both, _units(image.quant.scale, w))
+    states = [_start(given[4], hidden, DType.INT8), _start(given[5], cell, DType.INT16)]
+    outputs = ((DType.INT8, hidden), (DType.INT8, hidden), (DType.INT16, cell))
+    return _Layer([image, w, r, bias, *states], outputs)
+
+
+def _gru(source: Graph, node: Node, image: Tensor, values: Array) -> _Layer:
+    """The layer by what its output reaches on these samples."""
+    given = source.node_inputs(node)
+    (h,) = _trajectory(source, node, values)
+    w, r = (_by_gate(tensor, 3) for tensor in given[1:3])
+    units = np.concatenate([_units(image.quant.scale, w), _units(HIDDEN.scale, r)])
+    bias = _bias(f"{given[3].name}/{node.name}", given[3].values.reshape(-1), units)
+    start = _start(given[4], HIDDEN, DType.INT16)
+    outputs = ((DType.INT8, _grid(h, given[4].values)), (DType.INT16, HIDDEN))
+    return _Layer([image, w, r, bias, start], outputs)
+
+
+def _grid(values: Array, start: Array) -> Quantization:
+    low, high = min(values.min(), start.min()), max(values.max(), start.max())
+    return Range(float(low), float(high)).quantization
+
+
+def _units(scale: float, weights: Tensor) -> Array:
+    """What the bias of each row is in units of."""
+    return scale * np.asarray(weights.quant.scales)
+
+
+def _bias(name: str, values: Array, units: Array) -> Tensor:
+    whole = np.clip(np.rint(values / units), -(2**30), 2**30).astype(np.int32)
     grid = Quantization(tuple(float(np.float32(unit)) for unit in units), (0,) * len(units), 1)
-    return _Layer(
-        [
-            image,
-            w,
-            r,
-            Tensor.constant(f"{given[3].name}/{node.name}", whole.reshape(1, -1), grid),
-            _start(given[4], hidden, DType.INT8),
-            _start(given[5], cell, DType.INT16),
-        ],
-        hidden,
-        cell,
-    )
+    return Tensor.constant(name, whole.reshape(1, -1), grid)
 
 
 def _trajectory(source: Graph, node: Node, values: Array) -> list[Array]:
-    """The hidden state and the cell after each step of all samples."""
+    """Each state after each step of all samples."""
     op, given = node.op, source.node_inputs(node)
-    assert isinstance(op, Lstm)
+    assert isinstance(op, Recurrent)
     # (samples, *X) with the samples beside the batch.
     merged = values if op.batch_first else values.swapaxes(0, 1)
     shape = (-1, *values.shape[2:]) if op.batch_first else (values.shape[1], -1, values.shape[3])
     return list(op.trajectory([merged.reshape(shape), *(t.values for t in given[1:])], given))
 
 
-def _by_gate(weights: Tensor) -> Tensor:
-    """int8 weights with one scale for each of the four gates."""
-    gates = weights.values.reshape(4, -1)
+def _by_gate(weights: Tensor, count: int) -> Tensor:
+    """int8 weights with one scale for each gate."""
+    gates = weights.values.reshape(count, -1)
     scales = np.maximum(np.abs(gates).max(1) / 127, 2.0**-40).astype(np.float32)
-    rows = np.repeat(scales, weights.shape[1] // 4)
+    rows = np.repeat(scales, weights.shape[1] // count)
     grid = Quantization(tuple(rows.tolist()), (0,) * len(rows), 1)
     stored = np.clip(np.rint(weights.values / rows[:, None]), -127, 127).astype(np.int8)
     return Tensor.constant(f"{weights.name}/int8", stored, grid)
