@@ -7,6 +7,15 @@ from collections.abc import Callable
 from edge_runtime.graph import Array, DType, Rounding
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
+from edge_runtime.kernels.loops import (
+    by_all_taps,
+    by_four_channels,
+    by_four_outputs,
+    by_four_pixels,
+    by_four_rows,
+    by_strips,
+    by_taps,
+)
 from edge_runtime.kernels.packing import (
     channels_first,
     channels_last,
@@ -289,6 +298,7 @@ KERNELS = (
         _strips,
         _depthwise_3x3_dsp,
         _conv_struct,
+        terms=by_strips,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -297,6 +307,7 @@ KERNELS = (
         _ungrouped,
         _conv_dsp,
         _conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -305,6 +316,7 @@ KERNELS = (
         _single_channel,
         _conv_dsp,
         _conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_depthwise_s8_dsp",
@@ -313,9 +325,16 @@ KERNELS = (
         _window,
         _depthwise_dsp,
         _conv_struct,
+        terms=by_taps,
     ),
     declare(
-        "er_linear_s8_dsp", FullyConnected, "4 rows by SMLAD", _rows, _linear_dsp, _linear_struct
+        "er_linear_s8_dsp",
+        FullyConnected,
+        "4 rows by SMLAD",
+        _rows,
+        _linear_dsp,
+        _linear_struct,
+        terms=by_four_rows,
     ),
     declare(
         "er_depthwise_s8_m0",
@@ -324,6 +343,7 @@ KERNELS = (
         _small_factors(plain_depthwise),
         _depthwise_m0,
         _conv_struct,
+        terms=by_all_taps,
     ),
     declare(
         "er_conv_s8_m0",
@@ -332,6 +352,7 @@ KERNELS = (
         _small_factors(_ungrouped),
         _conv_m0,
         _conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_conv_s8_m0",
@@ -340,6 +361,7 @@ KERNELS = (
         _small_factors(_single_channel),
         _conv_m0,
         _conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_linear_s8_m0",
@@ -348,6 +370,7 @@ KERNELS = (
         _small_factors(_rows),
         _linear_ref,
         _linear_struct,
+        terms=by_four_outputs,
     ),
     declare("er_conv_s8_ref", Conv2D, "portable C", _ungrouped, _conv_ref, _conv_struct),
     declare(
