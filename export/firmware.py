@@ -29,6 +29,7 @@ from edge_runtime.graph.dump import dump
 from edge_runtime.kernels import Choice, choose
 from edge_runtime.kernels import sources as kernel_sources
 from edge_runtime.memory import Plan, plan, plan_by_rows, spread
+from edge_runtime.memory.planner import EFFORT
 from edge_runtime.passes import remove_dead_channels
 
 
@@ -63,6 +64,7 @@ class Options:
     from outside, so none run row by row, and no channel is removed. With `input_rows` the caller
     gives one row of the input image a call, and only some rows are kept. `optimize` is "speed", or
     "size" for the least flash: portable kernels, and no layer row by row unless RAM demands it.
+    `effort` is how long the planner looks for less memory: see `memory.plan`.
     """
 
     keep_dead_channels: bool = False
@@ -70,6 +72,7 @@ class Options:
     layerwise: bool = False
     input_rows: bool = False
     optimize: str = "speed"
+    effort: int = EFFORT
 
 
 DEFAULTS = Options()
@@ -141,15 +144,15 @@ def _arrange(
 def _plan(graph: Graph, choices: Mapping[str, Choice], most: int, options: Options) -> Plan:
     """The plan that `options` ask for; by rows as much as it takes to fit `most` bytes of RAM."""
     if options.layerwise:
-        return plan(graph, choices)
+        return plan(graph, choices, effort=options.effort)
     fed = options.input_rows
     if options.optimize == "size" and not fed:
-        whole = plan(graph, choices)
+        whole = plan(graph, choices, effort=options.effort)
         if whole.ram_bytes <= min(most, options.ram or most):
             return whole
-    found = plan_by_rows(graph, choices, ram=options.ram, fed=fed)
+    found = plan_by_rows(graph, choices, ram=options.ram, fed=fed, effort=options.effort)
     if options.ram is None and found.ram_bytes > most:
-        return plan_by_rows(graph, choices, ram=most, fed=fed)
+        return plan_by_rows(graph, choices, ram=most, fed=fed, effort=options.effort)
     return found
 
 
