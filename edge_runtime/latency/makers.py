@@ -30,6 +30,7 @@ from edge_runtime.ops import (
     MirrorPad,
     Pad,
     Pool2D,
+    Quantize,
     Reduce,
     ResizeBilinear,
     ResizeNearest,
@@ -57,8 +58,9 @@ _FORMS: tuple[Form, ...] = (
     (_FLOAT, DType.FLOAT16, _FLOAT),
 )
 _TYPES = (_INT8, _INT16, _FLOAT, DType.UINT8, DType.INT32, DType.INT64, DType.BOOL)
-_VECTORS, _BROADCAST = 0.4, 0.25
-"""The share of plain operations on vectors, and with an operand of one value a channel."""
+_VECTORS, _BROADCAST, _SIGNS = 0.4, 0.25, 0.2
+"""The share of plain operations on vectors, with an operand of one value a channel, and of changes
+of sign."""
 _WINDOWS = ((1, 1), (1, 1), (3, 3), (3, 3), (3, 3), (5, 5), (3, 1), (5, 1), (1, 3), (7, 7), (10, 4))
 
 
@@ -267,6 +269,16 @@ def _gather(kind: type[Op], draw: Draw) -> Graph | None:
     return single(Gather(0), [table, indices], dtype, table.quantization)
 
 
+def _requantized(kind: type[Op], draw: Draw) -> Graph | None:
+    """A change of type or scale; that between int8 and uint8 is often of the zero point alone."""
+    if draw.random.random() < _SIGNS:
+        taken, made = draw.one_of(((_INT8, DType.UINT8), (DType.UINT8, _INT8)))
+        image = source("in", draw.image(draw.limits.elements), taken)
+        zero = image.quant.zero_point + (128 if made is DType.UINT8 else -128)
+        return single(kind(), [image], made, Quantization.per_tensor(image.quant.scale, zero))
+    return _plain(kind, draw)
+
+
 _MAKERS: tuple[tuple[type[object], Maker], ...] = (
     (Conv2D, _conv),
     (DepthwiseConv2D, _depthwise),
@@ -278,6 +290,7 @@ _MAKERS: tuple[tuple[type[object], Maker], ...] = (
     (ArgReduce, _along_axis),
     (CumSum, _along_axis),
     (Concat, _concat),
+    (Quantize, _requantized),
     (Gather, _gather),
     *(
         (kind, _moves)
@@ -319,8 +332,11 @@ def _plain(kind: type[Op], draw: Draw) -> Graph | None:
         return None
     (node,) = graph.nodes
     op, inputs = node.op, graph.node_inputs(node)
-    if "activation" in {field.name for field in dataclasses.fields(kind)}:  # type: ignore[arg-type]
+    names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    if "activation" in names:
         op = dataclasses.replace(op, activation=draw.activation())  # type: ignore[type-var]
+    if "approximate" in names:
+        op = dataclasses.replace(op, approximate=draw.one_of((True, False)))  # type: ignore[type-var]
     if count == 2 and draw.random.random() < _BROADCAST:
         inputs = (inputs[0], dataclasses.replace(inputs[1], shape=shape[-1:]))
     return single(op, inputs, made)

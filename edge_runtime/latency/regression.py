@@ -25,10 +25,11 @@ def fit(
     The sum of ((predicted - measured) / measured)^2 is least, but for what holds parameters: each
     is held near to nothing by a little, so that terms which few samples tell apart share what they
     explain. With `prior`, parameters that are known of the same kernel elsewhere, each is held near
-    a multiple of those instead. Terms that nothing depends on have no parameter in the result.
+    a multiple of those instead, and there are no others. Terms that nothing depends on have no
+    parameter in the result.
     """
     known = prior or {}
-    names = sorted({*known, *(name for terms, _ in samples for name in terms)})
+    names = sorted(known or {name for terms, _ in samples for name in terms})
     columns = np.array([[terms.get(name, 0.0) for name in names] for terms, _ in samples])
     measured = np.array([cycles for _, cycles in samples])
     start = np.array([known.get(name, 0.0) for name in names])

@@ -77,7 +77,7 @@ def _terms(op: Op, site: Site, choice: Choice) -> Terms:
     rows = output.elements // (output.shape or (1,))[-1]
     operands = [site.inputs[index] for index in choice.demand.operands]
     read = sum(tensor.elements for tensor in operands)
-    if any(tensor.shape != output.shape for tensor in operands):
+    if any(tensor.elements != output.elements for tensor in operands):
         return {
             "spread": output.elements,
             "spread rows": rows,
@@ -88,7 +88,8 @@ def _terms(op: Op, site: Site, choice: Choice) -> Terms:
         "rows": rows,
         "products": op.macs(site.inputs, output),
         "clamped": clamped(site),
-        **_loop("outputs", 1, output.elements),
+        "outputs": output.elements,
+        "outputs, rest": output.elements % UNROLLED,
     }
 
 
