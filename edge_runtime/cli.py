@@ -138,6 +138,45 @@ def check(
 
 
 @app.command()
+def fit(model: Model, as_json: Json = False) -> None:
+    """Say which boards can hold a model: RAM, flash, estimated time, and what limits it."""
+    from edge_runtime import api
+    from edge_runtime.tables import fit_table, show
+
+    result = api.fit(model)
+    if as_json:
+        typer.echo(result.to_json())
+    else:
+        show(fit_table(result))
+
+
+@app.command()
+def calibrate(
+    board: BoardOption,
+    port: Annotated[
+        str, typer.Option(help="a device, socket://host:port, rfc2217://host:port, or emulated")
+    ] = "emulated",
+    out: Annotated[
+        Path | None, typer.Option(help="the file to write, instead of the user's configuration")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure many operations on a board, and fit the latency model that the search uses."""
+    from edge_runtime import api
+    from edge_runtime.latency.store import calibration_path
+    from edge_runtime.tables import calibration_table, show
+
+    with _bar("calibrate", as_json) as bar:
+        result = api.calibrate(board, out, port=port, progress=bar)
+    path = out or calibration_path(board)
+    if as_json:
+        typer.echo(result.to_json(path))
+    else:
+        show(calibration_table(result))
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
 def quantize(
     model: Model,
     calibration: Annotated[
@@ -460,6 +499,7 @@ def search(
         from edge_runtime.tables import show
 
         show(found.summary)
+        typer.echo(f"latency by {found.latency_source}")
         typer.echo(f"wrote {out}")
     if found.error is not None:
         raise found.error
