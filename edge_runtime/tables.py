@@ -12,9 +12,9 @@ from rich.table import Table
 from edge_runtime.boards import Board
 from edge_runtime.device.build import Build
 from edge_runtime.export.manifest import Manifest
+from edge_runtime.graph.names import shorten
 from edge_runtime.report import ReportData
 from edge_runtime.report.tables import print_report
-from edge_runtime.report.text import shorten
 
 if TYPE_CHECKING:
     from edge_runtime.calibration import Calibration

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 import edge_runtime
 from edge_runtime.boards import Board
-from edge_runtime.errors import BudgetError
+from edge_runtime.errors import BudgetError, DataError
 from edge_runtime.export import c_code
 from edge_runtime.export.arithmetic import node_type
 from edge_runtime.export.board_support import (
@@ -26,6 +26,7 @@ from edge_runtime.export.model_c import Compiled
 from edge_runtime.export.project import ENTRIES, Format, project_files
 from edge_runtime.graph import Graph, Kind, Rounding
 from edge_runtime.graph.dump import dump
+from edge_runtime.graph.names import shorten
 from edge_runtime.kernels import Choice, choose
 from edge_runtime.kernels import sources as kernel_sources
 from edge_runtime.memory import Plan, plan, plan_by_rows, spread
@@ -117,7 +118,9 @@ def _within(
         found = _plan(graph, choices, max(room), options)
         arranged = _arrange(found, room, options)
     if arranged is None or found.ram_bytes > (options.ram or sys.maxsize):
-        raise BudgetError(_too_much(graph, found, board, options), hint=_LESS)
+        most = min(sum(capacities), options.ram or sys.maxsize)
+        hint = _by_rows(graph, choices, most, options) + _LESS
+        raise BudgetError(_too_much(graph, found, board, options), hint=hint)
     working = {name: choice for name, choice in choices.items() if name not in found.free}
     return Compiled(graph, working, arranged[0], options.layerwise, arranged[1], options.optimize)
 
@@ -157,6 +160,21 @@ def _plan(graph: Graph, choices: Mapping[str, Choice], most: int, options: Optio
 
 
 _LESS = "allow more RAM, take a board that has more, or make these tensors smaller"
+_NAME = 40
+"""Characters of a tensor's name in an error: its end, as converters join names to long ones."""
+
+
+def _by_rows(graph: Graph, choices: Mapping[str, Choice], most: int, options: Options) -> str:
+    """A hint, where the model would fit if it were given its input row by row."""
+    if options.input_rows or options.layerwise:
+        return ""
+    try:
+        needed = _plan(graph, choices, most, replace(options, input_rows=True)).ram_bytes
+    except DataError:
+        return ""
+    if needed > most:
+        return ""
+    return f"feed the image row by row with --input-rows, which takes {needed:,} bytes; or "
 
 
 def _too_much(graph: Graph, plan: Plan, board: Board, options: Options) -> str:
@@ -168,8 +186,8 @@ def _too_much(graph: Graph, plan: Plan, board: Board, options: Options) -> str:
         limit = f"{board.name} has {has}"
     return (
         f"{graph.name} needs {plan.ram_bytes:,} bytes of RAM; {limit}. The peak is at"
-        f" {f'{peak.node} ({peak.op})' if peak.node else 'the inputs'}: "
-        + ", ".join(f"{live.name} {live.bytes:,}" for live in peak.tensors)
+        f" {f'{shorten(peak.node, _NAME)} ({peak.op})' if peak.node else 'the inputs'}: "
+        + ", ".join(f"{shorten(live.name, _NAME)} {live.bytes:,}" for live in peak.tensors)
     )
 
 
