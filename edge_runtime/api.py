@@ -375,13 +375,13 @@ def build(
 
 def emulate(
     folder: Path | str,
-    cases: Cases | Path | str,
+    cases: Cases | Path | str | None = None,
     *,
     board: str | None = None,
     graph: Graph | None = None,
     progress: CountProgress | None = None,
 ) -> Emulation:
-    """Run an exported folder's firmware on every case; see `edge_runtime.emulation`.
+    """Run an exported folder's firmware on every case, or one at random; see `emulation`.
 
     The measurement is added to the folder's measurements.jsonl. Outputs are compared with the
     reference where the `graph` that was exported is given. `board` may be named to be sure of it:
@@ -393,7 +393,9 @@ def emulate(
 
     where = Path(folder)
     manifest = _exported_for(where, board)
-    if not isinstance(cases, Cases):
+    if cases is None:
+        cases = emulation.random_case(manifest)
+    elif not isinstance(cases, Cases):
         cases = _cases_of(manifest, Path(cases))
     result = emulation.emulate(where, cases, progress=progress)
     record(where, result.measurement)

@@ -9,17 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from edge_runtime import api
 from edge_runtime.boards import Board, load_board
 from edge_runtime.cases import Cases
 from edge_runtime.cycles import cycle_model
 from edge_runtime.device.unicorn_target import UnicornTarget
+from edge_runtime.emulation import random_case
 from edge_runtime.errors import BoardError
 from edge_runtime.export.firmware import Options
-from edge_runtime.export.manifest import Manifest
-from edge_runtime.graph import Array, DType, Graph, Kind, Node, Shape, Tensor
+from edge_runtime.graph import Graph, Kind, Node, Tensor
 from edge_runtime.kernels import Choice, Site, choose
 from edge_runtime.latency import LatencyModel, Sample, fit_model
 from edge_runtime.latency.draw import Limits
@@ -150,7 +148,7 @@ def built(board: Board, graphs: Sequence[Graph]) -> Iterator[Batch]:
 def measure_batch(batch: Batch, measure: Measure) -> list[Sample]:
     """What each of the operations takes; nothing is learnt of those that cost nothing."""
     graph, manifest = batch.graph, batch.exported.manifest
-    cycles = measure(batch.exported.folder, typical(manifest))
+    cycles = measure(batch.exported.folder, random_case(manifest))
     indices = {layer.name: layer.index for layer in manifest.layers}
     samples = []
     for node in graph.nodes:
@@ -160,24 +158,6 @@ def measure_batch(batch: Batch, measure: Measure) -> list[Sample]:
             terms = terms_of(Site.of(graph, node), choice)
             samples.append(Sample(choice.kernel.name, terms, float(cycles[index])))
     return samples
-
-
-def typical(manifest: Manifest) -> Cases:
-    """Random inputs: the time of float and of some integer kernels depends on the values."""
-    random = np.random.default_rng(0)
-    tensors = [port.tensor() for port in manifest.inputs]
-    arrays = {f"in{i}": _values(random, (1, *t.shape), t.dtype) for i, t in enumerate(tensors)}
-    return Cases.of(tensors, arrays, streaming=False)
-
-
-def _values(random: np.random.Generator, shape: Shape, dtype: DType) -> Array:
-    if dtype.is_float:
-        return random.normal(0, 1, shape).astype(dtype.numpy)
-    if dtype is DType.BOOL:
-        return random.random(shape) < 0.5
-    # Wide integers are indices as often as not.
-    low, high = (0, 7) if dtype in (DType.INT32, DType.INT64) else dtype.range
-    return random.integers(low, high, shape, endpoint=True).astype(dtype.numpy)
 
 
 def share_inputs(graph: Graph) -> Graph:

@@ -335,8 +335,17 @@ def flash(
 @app.command()
 def emulate(
     model: Annotated[Path, typer.Argument(help="an exported folder, or a model file")],
-    cases: Annotated[Path, typer.Option("--input", help=".npz with in0, … (first axis: cases)")],
-    output: Annotated[Path, typer.Option(help=".npz to write out0, … to")],
+    cases: Annotated[
+        Path | None,
+        typer.Option("--input", help=".npz with in0, … (first axis: cases); else a random case"),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help=".npz to write out0, … to")] = None,
+    expect: Annotated[
+        Path | None, typer.Option(help=".npz with out0, …: other outputs are an error")
+    ] = None,
+    latency: Annotated[
+        str | None, typer.Option(help="such as 20ms: a longer estimated time is an error")
+    ] = None,
     board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
     calibration: Calibration = None,
     keep_dead_channels: KeepDeadChannels = False,
@@ -346,16 +355,20 @@ def emulate(
     as_json: Json = False,
 ) -> None:
     """Run the firmware image on an emulated core: outputs, instructions and estimated cycles."""
-    from edge_runtime import api
-    from edge_runtime.cases import save_arrays
+    from edge_runtime import api, emulation, units
+    from edge_runtime.cases import load_arrays, save_arrays
+    from edge_runtime.summary import Limits, hold_budgets
     from edge_runtime.tables import show
 
     options, _ = _options(keep_dead_channels, ram, input_rows, optimize)
+    limits = Limits(latency_ms=None if latency is None else units.parse_time(latency))
+    expected = None if expect is None else load_arrays(expect)
     exported = _exported(model, board, calibration, options)
     with exported as (folder, graph), _bar("emulate", as_json) as bar:
         result = api.emulate(folder, cases, board=board, graph=graph, progress=bar)
-        told = api.summary(folder)
-    save_arrays(output, result.outputs)
+        told = api.summary(folder, limits=limits)
+    if output is not None:
+        save_arrays(output, result.outputs)
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
     else:
@@ -365,6 +378,9 @@ def emulate(
                 f"{result.exact:,} of {result.compared:,} values equal the reference's; the largest"
                 f" difference is {result.error:.1e} of the largest value"
             )
+    if expected is not None:
+        emulation.check(expected, result.outputs, str(expect))
+    hold_budgets(told, limits)
 
 
 @app.command()

@@ -28,9 +28,9 @@ from edge_runtime.calibration import (
     in_batches,
     limits_of,
     measure_batch,
-    typical,
 )
 from edge_runtime.cycles import has_cycle_model
+from edge_runtime.emulation import random_case
 from edge_runtime.export.firmware import compile_graph
 from edge_runtime.files import write_file
 from edge_runtime.graph import Graph, Kind
@@ -210,7 +210,7 @@ def _compare_one(trial: Trial, graph: Graph) -> None:
         exported = api.export(graph, board.name, Path(temporary) / "firmware")
         manifest = exported.manifest
         if trial.models:
-            cycles = emulated(board)(exported.folder, typical(manifest))
+            cycles = emulated(board)(exported.folder, random_case(manifest))
     flash, _ = trial.footprint.flash(compiled.graph, compiled.choices, compiled.plan)
     trial.flash.append(flash / exported.image.flash_bytes)
     staged = {name for stage in compiled.plan.stages for name in stage.nodes}
