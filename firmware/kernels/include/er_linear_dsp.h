@@ -213,7 +213,7 @@ static const int8_t *multiply_4(const job *j, const int8_t *weights, uint32_t ch
 }
 
 /* Two outputs from `channel` on; returns the weights that follow. */
-ER_NEVER_INLINE const int8_t *multiply_2(const job *j, const int8_t *weights, uint32_t channel)
+ER_SMALL const int8_t *multiply_2(const job *j, const int8_t *weights, uint32_t channel)
 {
     const int8_t *input = j->input;
     int32_t sums[2];
