@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from edge_runtime.boards import Board
-from edge_runtime.cycles import Tracer, cycle_model, has_cycle_model, instructions, with_waits
+from edge_runtime.cycles import Line, Tracer, cycle_model, has_cycle_model, instructions, with_waits
 from edge_runtime.device.counter import FIRST_LAYER, OVERHEAD, Counter
 from edge_runtime.device.flash_reads import FlashReads
 from edge_runtime.device.link import Fault, Identity, Link, NoAnswer
@@ -158,6 +158,11 @@ class Target(ABC):
             tuple(self._part(index, FIRST_LAYER + index) for index in layers),
             self._part(-1, OVERHEAD),
         )
+
+    def lines(self, index: int) -> list[Line]:
+        """The code that a layer ran in the last inference; of -1, what lies between the layers."""
+        bucket = OVERHEAD if index < 0 else FIRST_LAYER + index
+        return self._tracer.lines(self.counter.blocks(bucket))
 
     def _part(self, index: int, bucket: int) -> LayerProfile:
         blocks = self.counter.blocks(bucket)
