@@ -178,7 +178,7 @@ def _on_core(
     with emulated(built.elf, board) as target:
         target.reset()
         first = [array.tobytes() for array in next(iter(cases))[0]]
-        target.run(first, manifest.input_rows or 1)
+        target.run(first, manifest.input_rows or 1, count_reads=True)
         profile, stack = target.profile(), target.stack_bytes()
         outputs = run_all(target, manifest, cases, progress)
         stack = max(stack, target.stack_bytes())
@@ -191,20 +191,15 @@ def _on_core(
         layers=_layers(manifest, profile),
         instructions=profile.instructions,
         estimated_cycles=profile.estimated_cycles,
+        estimated_cycles_with_waits=profile.estimated_cycles_with_waits,
         stack_bytes=stack,
     )
     return Emulation(outputs, measurement)
 
 
 def _layers(manifest: Manifest, profile: Profile | None) -> tuple[Layer, ...]:
-    counted = {layer.index: layer for layer in profile.layers} if profile else {}
     found = []
     for planned in manifest.layers:
-        instructions = 0 if profile else None
-        cycles = 0 if profile and profile.estimated_cycles is not None else None
-        if planned.index in counted:
-            layer = counted[planned.index]
-            instructions, cycles = layer.instructions, layer.estimated_cycles
         found.append(
             Layer(
                 name=planned.name,
@@ -213,11 +208,21 @@ def _layers(manifest: Manifest, profile: Profile | None) -> tuple[Layer, ...]:
                 kernel=planned.kernel,
                 reason=planned.reason,
                 macs=planned.macs,
-                instructions=instructions,
-                estimated_cycles=cycles,
+                **_costs(planned.index, profile),
             )
         )
     return tuple(found)
+
+
+_COSTS = ("instructions", "estimated_cycles", "estimated_cycles_with_waits")
+
+
+def _costs(index: int | None, profile: Profile | None) -> dict[str, int | None]:
+    """What a layer costs: 0 where it has no code, None where nothing was counted."""
+    for part in profile.layers if profile else ():
+        if part.index == index:
+            return {name: getattr(part, name) for name in _COSTS}
+    return {name: None if getattr(profile, name, None) is None else 0 for name in _COSTS}
 
 
 def image_sha256(path: Path) -> str:

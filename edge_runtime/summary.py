@@ -91,4 +91,7 @@ def _budgets(
         note = f"{measurement.estimated_cycles:,} estimated cycles, no wait states"
         budget = Budget(_TIME, measurement.estimated_ms, limits.latency_ms, "ms", note)
         found.append(budget)
+    if (waiting := measurement.estimated_ms_with_waits) is not None:
+        note = f"{measurement.estimated_cycles_with_waits:,} estimated cycles with fitted waits"
+        found.append(Budget("estimated with waits", waiting, None, "ms", note))
     return found

@@ -31,6 +31,7 @@ from edge_runtime.kernels import Choice, choose
 from edge_runtime.kernels import sources as kernel_sources
 from edge_runtime.memory import Plan, plan, plan_by_rows, spread
 from edge_runtime.memory.planner import EFFORT
+from edge_runtime.ops import Linear
 from edge_runtime.passes import remove_dead_channels
 
 
@@ -79,7 +80,6 @@ class Options:
 DEFAULTS = Options()
 
 _ROUNDING = "model/er_rounding.h"
-_ROUNDS = "#define ER_ROUNDS_ONCE 1"
 STREAM_SOURCES = ("stream/er_stream.c", "stream/er_stream.h", "include/er_attributes.h")
 """What runs stages, relative to firmware/kernels."""
 
@@ -231,10 +231,8 @@ def generate(
     if compiled.plan.stages:
         for name in STREAM_SOURCES:
             files[f"model/{Path(name).name}"] = _kernel_text(name)
-    if _ROUNDING in files and not _rounds_once(compiled.graph):
-        files[_ROUNDING] = _kernel_text("include/er_rounding.h").replace(
-            _ROUNDS, f"{_ROUNDS[:-1]}0"
-        )
+    if _ROUNDING in files:
+        files[_ROUNDING] = _rounding_header(compiled.graph)
     sources = sorted(Path(name).name for name in files if name.endswith(".c"))
     header = mlperf_header(manifest) if protocol == "mlperf-tiny" else ""
     support = board_files(board, elsewhere=compiled.elsewhere, protocol_header=header)
@@ -243,9 +241,19 @@ def generate(
     return Firmware(manifest, files)
 
 
-def _rounds_once(graph: Graph) -> bool:
-    """Whether some operation's products are rounded once."""
-    return any(getattr(node.op, "rounding", None) is Rounding.ONCE for node in graph.nodes)
+def _rounding_header(graph: Graph) -> str:
+    """What says how the layers of the graph round."""
+    ops = [node.op for node in graph.nodes]
+    used = {
+        "ER_ROUNDS_ONCE": any(getattr(op, "rounding", None) is Rounding.ONCE for op in ops),
+        "ER_ROUNDS_TWICE": any(
+            isinstance(op, Linear) and op.rounding is Rounding.TWICE for op in ops
+        ),
+    }
+    text = _kernel_text("include/er_rounding.h")
+    for name, is_used in used.items():
+        text = text.replace(f"#define {name} 1", f"#define {name} {int(is_used)}")
+    return text
 
 
 def _kernel_text(name: str) -> str:

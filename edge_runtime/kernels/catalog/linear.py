@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge_runtime.graph import Array, DType, Rounding
+from edge_runtime.graph import Array, DType
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
 from edge_runtime.kernels.loops import (
@@ -35,7 +35,7 @@ _SQUARE = 3
 _FEWEST_COLUMNS = 3
 """Of outputs, for channel planes to take less than pixels."""
 _LARGEST_QUICK_SHIFT = -2
-"""Of factors that er_scale_quickly serves."""
+"""Of factors that fast kernels serve, by er_scale_quickly or er_scale_once."""
 
 
 def group_count(site: Site) -> int:
@@ -115,10 +115,8 @@ def _strips(site: Site) -> str | None:
 def _large_factors(site: Site) -> str | None:
     op = site.node.op
     assert isinstance(op, Linear)
-    if op.rounding is Rounding.ONCE:
-        return "sums that are rounded once"
     factors = op.multipliers(site.inputs, site.output)
-    if any(factor.mantissa and factor.shift > _LARGEST_QUICK_SHIFT for factor in factors):
+    if any(factor.mantissa and factor.exponent > _LARGEST_QUICK_SHIFT for factor in factors):
         return "factors of 1/4 or more"
     return None
 
