@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge_runtime.graph import Array, DType, Rounding
+from edge_runtime.graph import Array, DType
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
+from edge_runtime.kernels.loops import (
+    by_all_taps,
+    by_four_channels,
+    by_four_outputs,
+    by_four_pixels,
+    by_four_rows,
+    by_strips,
+    by_taps,
+)
 from edge_runtime.kernels.packing import (
     channels_first,
     channels_last,
@@ -26,7 +35,7 @@ _SQUARE = 3
 _FEWEST_COLUMNS = 3
 """Of outputs, for channel planes to take less than pixels."""
 _LARGEST_QUICK_SHIFT = -2
-"""Of factors that er_scale_quickly serves."""
+"""Of factors that fast kernels serve, by er_scale_quickly or er_scale_once."""
 
 
 def group_count(site: Site) -> int:
@@ -106,10 +115,8 @@ def _strips(site: Site) -> str | None:
 def _large_factors(site: Site) -> str | None:
     op = site.node.op
     assert isinstance(op, Linear)
-    if op.rounding is Rounding.ONCE:
-        return "sums that are rounded once"
     factors = op.multipliers(site.inputs, site.output)
-    if any(factor.mantissa and factor.shift > _LARGEST_QUICK_SHIFT for factor in factors):
+    if any(factor.mantissa and factor.exponent > _LARGEST_QUICK_SHIFT for factor in factors):
         return "factors of 1/4 or more"
     return None
 
@@ -289,6 +296,7 @@ KERNELS = (
         _strips,
         _depthwise_3x3_dsp,
         _conv_struct,
+        terms=by_strips,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -297,6 +305,7 @@ KERNELS = (
         _ungrouped,
         _conv_dsp,
         _conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -305,6 +314,7 @@ KERNELS = (
         _single_channel,
         _conv_dsp,
         _conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_depthwise_s8_dsp",
@@ -313,9 +323,16 @@ KERNELS = (
         _window,
         _depthwise_dsp,
         _conv_struct,
+        terms=by_taps,
     ),
     declare(
-        "er_linear_s8_dsp", FullyConnected, "4 rows by SMLAD", _rows, _linear_dsp, _linear_struct
+        "er_linear_s8_dsp",
+        FullyConnected,
+        "4 rows by SMLAD",
+        _rows,
+        _linear_dsp,
+        _linear_struct,
+        terms=by_four_rows,
     ),
     declare(
         "er_depthwise_s8_m0",
@@ -324,6 +341,7 @@ KERNELS = (
         _small_factors(plain_depthwise),
         _depthwise_m0,
         _conv_struct,
+        terms=by_all_taps,
     ),
     declare(
         "er_conv_s8_m0",
@@ -332,6 +350,7 @@ KERNELS = (
         _small_factors(_ungrouped),
         _conv_m0,
         _conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_conv_s8_m0",
@@ -340,6 +359,7 @@ KERNELS = (
         _small_factors(_single_channel),
         _conv_m0,
         _conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_linear_s8_m0",
@@ -348,6 +368,7 @@ KERNELS = (
         _small_factors(_rows),
         _linear_ref,
         _linear_struct,
+        terms=by_four_outputs,
     ),
     declare("er_conv_s8_ref", Conv2D, "portable C", _ungrouped, _conv_ref, _conv_struct),
     declare(
