@@ -218,6 +218,24 @@ def test_constants_are_computed_at_import(litert: Litert) -> None:
     assert [node.op.NAME for node in graph.nodes] == ["ADD"]
 
 
+def test_ranks_zeros_and_joint_shapes_are_computed_at_import(litert: Litert) -> None:
+    model = RawModel()
+    image = model.input(1, 5)
+    zeros, rank, wide = model.tensor((1, 5)), model.tensor((), "int32"), model.tensor((2,), "int32")
+    sizes, moved, made = model.tensor((2,), "int32"), model.tensor((1, 5)), model.tensor((2, 5))
+    model.operator("ZEROS_LIKE", [image], [zeros], schema.ZerosLikeOptionsT())
+    model.operator("RANK", [image], [rank], schema.RankOptionsT())
+    model.operator("PACK", [rank, model.constant(1)], [wide], schema.PackOptionsT(valuesCount=2))
+    model.operator("BROADCAST_ARGS", [wide, model.constant([1, 5])], [sizes])
+    model.operator("MAXIMUM", [image, zeros], [moved], schema.MaximumMinimumOptionsT())
+    filled = model.tensor((2, 5))
+    filling = [sizes, model.constant(0.25, "float32")]
+    model.operator("FILL", filling, [filled], schema.FillOptionsT())
+    model.operator("ADD", [moved, filled], [made], schema.AddOptionsT())
+    graph = same(litert, model.file(made), values(1, 5) - 2)
+    assert [node.op.NAME for node in graph.nodes] == ["MAXIMUM", "ADD"]
+
+
 def test_filling_with_an_input(litert: Litert) -> None:
     model = RawModel()
     value, made = model.input(), model.tensor((2, 3))

@@ -109,6 +109,25 @@ def _shape(site: Site) -> None:
     site.build.constant(site.output_index(), np.array(site.read(0).shape))
 
 
+def _rank(site: Site) -> None:
+    site.build.constant(site.output_index(), np.array(len(site.read(0).shape)))
+
+
+def _zeros_like(site: Site) -> None:
+    """Zeros as they are stored, whatever the zero point: TFLite clears the bytes."""
+    image = site.read(0)
+    site.build.constant(site.output_index(), np.zeros(image.shape, image.dtype.numpy))
+
+
+def _broadcast_args(site: Site) -> None:
+    """The shape that two shapes are broadcast to."""
+    try:
+        shape = np.broadcast_shapes(site.constant(0), site.constant(1))
+    except ValueError as error:
+        raise UnsupportedError("its shapes cannot be broadcast") from error
+    site.build.constant(site.output_index(), np.array(shape))
+
+
 def _range(site: Site) -> None:
     start, limit, delta = (_single(site, index) for index in range(3))
     if delta == 0 or (limit - start) / delta > MOST_ELEMENTS:
@@ -354,6 +373,7 @@ OPERATIONS: dict[str, Converter] = {
     "DEPTH_TO_SPACE": plain(1, _blocks(DepthToSpace, "DepthToSpaceOptions")),
     "EMBEDDING_LOOKUP": _embedding,
     "EXPAND_DIMS": plain(1, _expand_dims),
+    "BROADCAST_ARGS": _broadcast_args,
     "FILL": _fill,
     "GATHER": plain(2, _gather),
     "MIRROR_PAD": plain(1, _mirror_pad),
@@ -361,6 +381,7 @@ OPERATIONS: dict[str, Converter] = {
     "PAD": plain(1, _pad),
     "PADV2": plain(1, _pad),
     "RANGE": _range,
+    "RANK": _rank,
     "RESHAPE": plain(1, _reshape),
     "RESIZE_BILINEAR": plain(1, _resize(ResizeBilinear, "ResizeBilinearOptions")),
     "RESIZE_NEAREST_NEIGHBOR": plain(1, _resize(ResizeNearest, "ResizeNearestNeighborOptions")),
@@ -376,4 +397,5 @@ OPERATIONS: dict[str, Converter] = {
     "TILE": plain(1, lambda site: Tile(site.constant(1))),
     "TRANSPOSE": plain(1, lambda site: Transpose(site.constant(1))),
     "UNPACK": _unpack,
+    "ZEROS_LIKE": _zeros_like,
 }
