@@ -14,6 +14,8 @@ LARGEST = 65535
 """er_window holds its numbers in 16 bits."""
 _STRIP_ELEMENTS, _STRIP_SLACK = 384, 6
 """Of er_depthwise_3x3_s8_dsp."""
+_COLUMNS_BYTES, _TOGETHER = 2048, 3
+"""Of the MVE kernels: ER_STRIP_BYTES and ER_PIXELS."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,18 @@ class Sliding:
         held = _STRIP_ELEMENTS // pitch
         rows = min(self.output[0], max((held - 3) // stride[0] + 1 if held >= 3 else 0, 2))
         return 2 * (((rows - 1) * stride[0] + 3) * pitch + _STRIP_SLACK)
+
+    def strip_columns(self, column_bytes: int) -> int:
+        """How many columns the strip of an MVE kernel holds: er_pixels_of_strip says for whom."""
+        stride, reach = self.window.stride[1], self.reach[1]
+        more = _COLUMNS_BYTES // column_bytes - reach
+        fit = more // stride + 1 if more >= 0 else 0
+        pixels = min(self.output[1], max(fit - fit % _TOGETHER, _TOGETHER))
+        return (pixels - 1) * stride + reach
+
+    def are_pixels(self) -> bool:
+        """Whether each output is made of one pixel of the input, all in the same order."""
+        return self.taps == 1 and self.window.stride == (1, 1) and self.image == self.output
 
 
 def window_field(site: Site) -> Field:

@@ -21,6 +21,8 @@ GROUP = 4
 """Elements that the DSP kernels unpack at once."""
 LANES = 4
 """Channels that the single-precision kernels work on at once."""
+VECTOR = 16
+"""Elements of a vector of MVE."""
 _PAIRS = (0, 2, 1, 3)
 """The order in which they come out: SXTB16 takes bytes 0 and 2, then 1 and 3."""
 
@@ -136,6 +138,29 @@ def channels_first(rows: Array) -> Array:
 def channels_last(rows: Array) -> Array:
     """Element by element, all channels of each side by side."""
     return np.ascontiguousarray(rows.T).reshape(-1)
+
+
+def pack_vectors(rows: Int8, together: int, kernel: tuple[int, int] = (1, 1)) -> Int8:
+    """For the MVE kernels: vectors of so many channels alternate, zeros filling up both.
+
+    Elements of a channel go column by column of its kernel.
+    """
+    count, depth = rows.shape
+    turned = rows.reshape(count, *kernel, -1).swapaxes(1, 2).reshape(count, depth)
+    blocks = -(-depth // VECTOR)
+    filled = np.zeros((-(-count // together) * together, blocks * VECTOR), np.int8)
+    filled[:count, :depth] = turned
+    return filled.reshape(-1, together, blocks, VECTOR).swapaxes(1, 2).reshape(-1)
+
+
+def pack_squares(rows: Int8, kernel: tuple[int, int], side: int) -> Int8:
+    """For er_depthwise_s8_mve: see the head of that file."""
+    count = len(rows)
+    down, across = (-(-taps // side) for taps in kernel)
+    filled = np.zeros((count + count % 2, down * side, across * side), np.int8)
+    filled[:count, : kernel[0], : kernel[1]] = rows.reshape(-1, *kernel)
+    blocks = filled.reshape(-1, down, side, across, side)
+    return blocks.transpose(0, 1, 3, 4, 2).reshape(-1)
 
 
 def fill_square(rows: Int8, kernel: tuple[int, int], size: int) -> Int8:

@@ -61,15 +61,17 @@ def several_groups(site: Site) -> str | None:
     return f"{groups} groups of channels" if groups > 1 else None
 
 
-def _ungrouped(site: Site) -> str | None:
+def ungrouped(site: Site) -> str | None:
+    """What kernels for one group of channels, and weights without zero point, refuse."""
     return _window(site) or several_groups(site)
 
 
-def _rows(site: Site) -> str | None:
+def row_weights(site: Site) -> str | None:
+    """What fully connected kernels refuse."""
     return packed(site, DType.INT8, DType.INT8) or _symmetric(site)
 
 
-def _single_channel(site: Site) -> str | None:
+def single_channel(site: Site) -> str | None:
     """Depthwise convolution of one channel is a convolution."""
     refused = _window(site)
     if refused is None and site.inputs[0].shape[3] != 1:
@@ -233,7 +235,8 @@ def _is_uniform(site: Site) -> bool:
 _CONSTANTS = pointers("weights", "bias", "mantissa", "shift")
 
 
-def _conv_struct(site: Site) -> Struct:
+def conv_struct(site: Site) -> Struct:
+    """The parameters of convolutions in one group, and of depthwise ones."""
     op = site.node.op
     assert isinstance(op, Conv2D | DepthwiseConv2D)
     return Struct(
@@ -264,7 +267,8 @@ def _grouped_struct(site: Site) -> Struct:
     )
 
 
-def _linear_struct(site: Site) -> Struct:
+def linear_struct(site: Site) -> Struct:
+    """The parameters of fully connected kernels."""
     op = site.node.op
     assert isinstance(op, FullyConnected)
     out, depth = site.inputs[1].shape
@@ -288,23 +292,23 @@ KERNELS = (
         "channel planes, 2 outputs by SMLAD",
         _strips,
         _depthwise_3x3_dsp,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
         "er_conv_s8_dsp",
         Conv2D,
         "2 channels x 4 pixels by SMLAD",
-        _ungrouped,
+        ungrouped,
         _conv_dsp,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
         "er_conv_s8_dsp",
         DepthwiseConv2D,
         "one input channel: as a convolution, 2 channels x 4 pixels by SMLAD",
-        _single_channel,
+        single_channel,
         _conv_dsp,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
         "er_depthwise_s8_dsp",
@@ -312,10 +316,15 @@ KERNELS = (
         "4 channels at a time by SMLABB",
         _window,
         _depthwise_dsp,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
-        "er_linear_s8_dsp", FullyConnected, "4 rows by SMLAD", _rows, _linear_dsp, _linear_struct
+        "er_linear_s8_dsp",
+        FullyConnected,
+        "4 rows by SMLAD",
+        row_weights,
+        _linear_dsp,
+        linear_struct,
     ),
     declare(
         "er_depthwise_s8_m0",
@@ -323,43 +332,48 @@ KERNELS = (
         "pixel by pixel",
         _small_factors(plain_depthwise),
         _depthwise_m0,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
         "er_conv_s8_m0",
         Conv2D,
         "4 channels at a time",
-        _small_factors(_ungrouped),
+        _small_factors(ungrouped),
         _conv_m0,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
         "er_conv_s8_m0",
         DepthwiseConv2D,
         "one input channel: as a convolution, 4 channels at a time",
-        _small_factors(_single_channel),
+        _small_factors(single_channel),
         _conv_m0,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
         "er_linear_s8_m0",
         FullyConnected,
         "4 rows at a time",
-        _small_factors(_rows),
+        _small_factors(row_weights),
         _linear_ref,
-        _linear_struct,
+        linear_struct,
     ),
-    declare("er_conv_s8_ref", Conv2D, "portable C", _ungrouped, _conv_ref, _conv_struct),
+    declare("er_conv_s8_ref", Conv2D, "portable C", ungrouped, _conv_ref, conv_struct),
     declare(
         "er_conv_s8_ref",
         DepthwiseConv2D,
         "portable C; one input channel: as a convolution",
-        _single_channel,
+        single_channel,
         _conv_ref,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
-        "er_depthwise_s8_ref", DepthwiseConv2D, "portable C", _window, _depthwise_ref, _conv_struct
+        "er_depthwise_s8_ref",
+        DepthwiseConv2D,
+        "portable C",
+        _window,
+        _depthwise_ref,
+        conv_struct,
     ),
     declare(
         "er_conv_grouped_s8_ref",
@@ -385,6 +399,8 @@ KERNELS = (
         _transposed,
         _grouped_struct,
     ),
-    declare("er_linear_s8_ref", FullyConnected, "portable C", _rows, _linear_ref, _linear_struct),
+    declare(
+        "er_linear_s8_ref", FullyConnected, "portable C", row_weights, _linear_ref, linear_struct
+    ),
 )
 """In order of preference within an ISA and an operation."""

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The intrinsics of MVE that the kernels use in plain C, so that they run on the host under
+ * sanitizers. Written from the Armv8-M Architecture Reference Manual's pseudocode. Predicates have
+ * a bit for each byte of a vector.
+ */
+#ifndef SHIM_ARM_MVE_H
+#define SHIM_ARM_MVE_H
+
+#include <stdint.h>
+#include <string.h>
+
+typedef uint16_t mve_pred16_t;
+
+#define SHIM_VECTOR(type, lanes, name)                                                             \
+    typedef struct {                                                                               \
+        type v[lanes];                                                                             \
+    } name
+SHIM_VECTOR(int8_t, 16, int8x16_t);
+SHIM_VECTOR(int32_t, 4, int32x4_t);
+SHIM_VECTOR(uint32_t, 4, uint32x4_t);
+
+typedef struct {
+    int8x16_t val[4];
+} int8x16x4_t;
+
+static inline mve_pred16_t vctp8q(uint32_t count)
+{
+    return (mve_pred16_t)(count >= 16 ? 0xffff : (1u << count) - 1);
+}
+
+static inline mve_pred16_t vctp32q(uint32_t count)
+{
+    return vctp8q(count >= 4 ? 16 : 4 * count);
+}
+
+static inline int shim_active(mve_pred16_t p, uint32_t byte)
+{
+    return p >> byte & 1;
+}
+
+/* A statement for each lane i. */
+#define SHIM_EACH(lanes, statement)                                                                \
+    for (uint32_t i = 0; i < (lanes); i++) {                                                       \
+        statement;                                                                                 \
+    }
+
+static inline int8x16_t vldrbq_z_s8(const int8_t *from, mve_pred16_t p)
+{
+    int8x16_t r;
+    SHIM_EACH(16, r.v[i] = shim_active(p, i) ? from[i] : 0)
+    return r;
+}
+
+static inline int8x16_t vldrbq_s8(const int8_t *from)
+{
+    return vldrbq_z_s8(from, 0xffff);
+}
+
+static inline void vstrbq_p_s8(int8_t *to, int8x16_t a, mve_pred16_t p)
+{
+    SHIM_EACH(16, if (shim_active(p, i)) to[i] = a.v[i])
+}
+
+static inline void vstrbq_s8(int8_t *to, int8x16_t a)
+{
+    vstrbq_p_s8(to, a, 0xffff);
+}
+
+static inline int32x4_t vldrwq_z_s32(const int32_t *from, mve_pred16_t p)
+{
+    int32x4_t r;
+    SHIM_EACH(4, r.v[i] = shim_active(p, 4 * i) ? from[i] : 0)
+    return r;
+}
+
+static inline int32x4_t vldrbq_z_s32(const int8_t *from, mve_pred16_t p)
+{
+    int32x4_t r;
+    SHIM_EACH(4, r.v[i] = shim_active(p, 4 * i) ? from[i] : 0)
+    return r;
+}
+
+static inline void vstrbq_p_s32(int8_t *to, int32x4_t a, mve_pred16_t p)
+{
+    SHIM_EACH(4, if (shim_active(p, 4 * i)) to[i] = (int8_t)(uint8_t)a.v[i])
+}
+
+/* The offsets are in bytes. */
+static inline int32x4_t vldrwq_gather_offset_s32(const int32_t *from, uint32x4_t offsets)
+{
+    int32x4_t r;
+    SHIM_EACH(4, memcpy(&r.v[i], (const char *)from + offsets.v[i], 4))
+    return r;
+}
+
+static inline void vst4q_s8(int8_t *to, int8x16x4_t a)
+{
+    SHIM_EACH(64, to[i] = a.val[i % 4].v[i / 4])
+}
+
+static inline int8x16_t vdupq_n_s8(int8_t a)
+{
+    int8x16_t r;
+    SHIM_EACH(16, r.v[i] = a)
+    return r;
+}
+
+static inline int32x4_t vdupq_n_s32(int32_t a)
+{
+    int32x4_t r;
+    SHIM_EACH(4, r.v[i] = a)
+    return r;
+}
+
+static inline uint32x4_t vdupq_n_u32(uint32_t a)
+{
+    uint32x4_t r;
+    SHIM_EACH(4, r.v[i] = a)
+    return r;
+}
+
+static inline uint32x4_t vidupq_n_u32(uint32_t start, uint32_t step)
+{
+    uint32x4_t r;
+    SHIM_EACH(4, r.v[i] = start + i * step)
+    return r;
+}
+
+static inline int8x16_t vreinterpretq_s8_s32(int32x4_t a)
+{
+    int8x16_t r;
+    memcpy(&r, &a, sizeof r);
+    return r;
+}
+
+static inline int32_t vmladavaq_s8(int32_t sum, int8x16_t a, int8x16_t b)
+{
+    uint32_t r = (uint32_t)sum;
+    SHIM_EACH(16, r += (uint32_t)(a.v[i] * b.v[i]))
+    return (int32_t)r;
+}
+
+static inline int32_t vmladavq_s8(int8x16_t a, int8x16_t b)
+{
+    return vmladavaq_s8(0, a, b);
+}
+
+static inline int32x4_t vaddq_s32(int32x4_t a, int32x4_t b)
+{
+    SHIM_EACH(4, a.v[i] = (int32_t)((uint32_t)a.v[i] + (uint32_t)b.v[i]))
+    return a;
+}
+
+static inline int32x4_t vaddq_n_s32(int32x4_t a, int32_t b)
+{
+    return vaddq_s32(a, vdupq_n_s32(b));
+}
+
+static inline uint32x4_t vaddq_n_u32(uint32x4_t a, uint32_t b)
+{
+    SHIM_EACH(4, a.v[i] += b)
+    return a;
+}
+
+static inline uint32x4_t vmulq_n_u32(uint32x4_t a, uint32_t b)
+{
+    SHIM_EACH(4, a.v[i] *= b)
+    return a;
+}
+
+static inline int32x4_t vminq_s32(int32x4_t a, int32x4_t b)
+{
+    SHIM_EACH(4, a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i])
+    return a;
+}
+
+static inline uint32x4_t vminq_u32(uint32x4_t a, uint32x4_t b)
+{
+    SHIM_EACH(4, a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i])
+    return a;
+}
+
+static inline int32x4_t vmaxq_s32(int32x4_t a, int32x4_t b)
+{
+    SHIM_EACH(4, a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i])
+    return a;
+}
+
+static inline int32x4_t vshrq_n_s32(int32x4_t a, int32_t shift)
+{
+    SHIM_EACH(4, a.v[i] >>= shift)
+    return a;
+}
+
+static inline int32_t shim_high(int32_t a, int32_t b, int64_t half)
+{
+    const int64_t doubled = a == INT32_MIN && b == INT32_MIN ? INT64_MAX : 2 * ((int64_t)a * b);
+    return doubled > INT64_MAX - half ? INT32_MAX : (int32_t)((doubled + half) >> 32);
+}
+
+static inline int32x4_t vqdmulhq_s32(int32x4_t a, int32x4_t b)
+{
+    SHIM_EACH(4, a.v[i] = shim_high(a.v[i], b.v[i], 0))
+    return a;
+}
+
+static inline int32x4_t vqrdmulhq_s32(int32x4_t a, int32x4_t b)
+{
+    SHIM_EACH(4, a.v[i] = shim_high(a.v[i], b.v[i], (int64_t)1 << 31))
+    return a;
+}
+
+/* By the signed lowest byte; to the right with rounding. */
+static inline int32_t shim_round(int32_t a, int32_t by)
+{
+    const int32_t shift = (int8_t)(uint8_t)by;
+    if (shift >= 0) {
+        return shift > 31 ? 0 : (int32_t)((uint32_t)a << shift);
+    }
+    return shift < -32 ? 0 : (int32_t)(((int64_t)a + ((int64_t)1 << (-shift - 1))) >> -shift);
+}
+
+static inline int32x4_t vrshlq_s32(int32x4_t a, int32x4_t shift)
+{
+    SHIM_EACH(4, a.v[i] = shim_round(a.v[i], shift.v[i]))
+    return a;
+}
+
+#endif
