@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from edge_runtime.graph import Array
 from edge_runtime.kernels.catalog.linear import (
     conv_struct,
     linear_struct,
@@ -13,11 +19,19 @@ from edge_runtime.kernels.catalog.linear import (
 )
 from edge_runtime.kernels.geometry import Sliding, image_rows
 from edge_runtime.kernels.kernel import Demand, Site, declare
-from edge_runtime.kernels.packing import VECTOR, linear_constants, pack_squares, pack_vectors
+from edge_runtime.kernels.packing import (
+    VECTOR,
+    Int8,
+    linear_constants,
+    pack_squares,
+    pack_vectors,
+)
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, FullyConnected
 
 _PIXELS = 3
 """Pixels that er_conv_s8_mve makes together: ER_PIXELS."""
+_PIXELS_BYTES = 256
+"""Of pixels by themselves that er_conv_s8_mve copies together, if not more."""
 _SIDE = 4
 """Rows and columns of a block of er_depthwise_s8_mve: SIDE."""
 _COLUMN_BYTES = VECTOR * _SIDE
@@ -29,9 +43,18 @@ def _undilated(site: Site) -> str | None:
     return f"columns {dilation} apart" if dilation > 1 else None
 
 
+def _constants(site: Site, pack: Callable[[Int8], Int8]) -> dict[str, Array]:
+    """With biases and factors that go on to a multiple of four outputs."""
+    constants = linear_constants(site, pack)
+    missing = -len(constants["bias"]) % 4
+    for name in ("bias", "mantissa", "shift"):
+        constants[name] = np.pad(constants[name], (0, missing))
+    return constants
+
+
 def _conv(site: Site) -> Demand:
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
-    constants = linear_constants(site, lambda rows: pack_vectors(rows, 2, slide.kernel))
+    constants = _constants(site, lambda rows: pack_vectors(rows, 2, slide.kernel))
     return Demand(
         _strip_bytes(slide),
         slide.trailing(images),
@@ -44,14 +67,15 @@ def _conv(site: Site) -> Demand:
 def _strip_bytes(slide: Sliding) -> int:
     """What er_conv_s8_mve copies of its input at a time, with room for the last vector."""
     if slide.are_pixels():
-        return _PIXELS * slide.in_c + VECTOR - 1
+        together = max(_PIXELS_BYTES // slide.in_c // _PIXELS, 1) * _PIXELS
+        return min(together, math.prod(slide.image)) * slide.in_c + VECTOR - 1
     column = slide.kernel[0] * slide.in_c
     return slide.strip_columns(column) * column + VECTOR - 1
 
 
 def _depthwise(site: Site) -> Demand:
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
-    constants = linear_constants(site, lambda rows: pack_squares(rows, slide.kernel, _SIDE))
+    constants = _constants(site, lambda rows: pack_squares(rows, slide.kernel, _SIDE))
     column = -(-slide.kernel[0] // _SIDE) * _COLUMN_BYTES
     return Demand(
         slide.strip_columns(column) * column,
@@ -65,7 +89,7 @@ def _depthwise(site: Site) -> Demand:
 def _linear(site: Site) -> Demand:
     depth = site.inputs[1].shape[1]
     blocks = -(-depth // VECTOR)
-    constants = linear_constants(site, lambda rows: pack_vectors(rows, 4))
+    constants = _constants(site, lambda rows: pack_vectors(rows, 4))
     scratch = 0 if depth % VECTOR == 0 else blocks * VECTOR
     return Demand(scratch, constants=shared_factors(site, constants))
 

@@ -13,9 +13,9 @@
 #include "er_patch.h"
 
 enum {
-    ER_BLOCK = 16,   /* elements of a vector of int8 */
-    ER_PIXELS = 3,   /* most pixels whose sums are made together */
-    ER_CHANNELS = 16, /* and channels */
+    ER_BLOCK = 16,    /* elements of a vector of int8 */
+    ER_PIXELS = 3,    /* most pixels whose sums are made together */
+    ER_CHANNELS = 32, /* and channels */
     ER_STRIP_BYTES = 2048
 };
 
@@ -26,26 +26,29 @@ typedef enum {
     ER_ANY
 } er_how;
 
-/* What becomes of sums. */
+/* What becomes of sums. Biases, mantissas and shifts go on to a multiple of four. */
 typedef struct {
     const int32_t *bias, *mantissa;
     const int8_t *shift;
-    int32_t step; /* from the mantissas and shifts of four outputs to those of the next four */
+    int32_t each; /* 1: a mantissa and a shift an output; 0: those of the first four serve all */
     int32_t zero, low, high;
     er_how how;
 } er_outputs;
 
 /* The way that serves all of `count` factors. */
-ER_SHARED er_how er_how_of(const int8_t *shift, uint32_t count)
+ER_SHARED er_how er_how_of(const int8_t *shift, int32_t count)
 {
-    int32_t twice = -1, one = ER_ROUNDS_ONCE ? -1 : 0;
-    ER_ROLLED_ALWAYS
-    for (uint32_t i = 0; i < count; i++) {
-        const int32_t once = er_rounds_once(shift[i]);
-        twice &= once ? 0 : shift[i];
-        one &= once ? shift[i] + ER_ONCE : 0;
+    int32_t least = INT8_MAX, most = INT8_MIN;
+    for (; count > 0; count -= ER_BLOCK, shift += ER_BLOCK) {
+        const mve_pred16_t some = vctp8q((uint32_t)count);
+        const int8x16_t shifts = vldrbq_z_s8(shift, some);
+        least = vminvq_p_s8((int8_t)least, shifts, some);
+        most = vmaxvq_p_s8((int8_t)most, shifts, some);
     }
-    return twice < 0 ? ER_TWICE : one < 0 ? ER_ONE : ER_ANY;
+    if (most < 0 && !er_rounds_once(least)) {
+        return ER_TWICE;
+    }
+    return ER_ROUNDS_ONCE && most < -ER_ONCE ? ER_ONE : ER_ANY;
 }
 
 /* Four sums times their factors. gemmlowp's doubling high multiply is VQRDMULH. Its shift rounds
@@ -60,83 +63,114 @@ ER_ALWAYS_INLINE int32x4_t er_scaled(int32x4_t sums, int32x4_t mantissa, int32x4
     return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), shift);
 }
 
+/* Where the parameters of outputs are read, and what all outputs share: no store changes them. */
+typedef struct {
+    const int32_t *bias, *mantissa;
+    const int8_t *shift;
+    int32_t step, zero; /* step: to the factors of the next four outputs */
+    int32x4_t low, high;
+} er_reader;
+
+/* Those of four outputs. */
+typedef struct {
+    int32x4_t bias, mantissa, shift;
+} er_factors;
+
+ER_ALWAYS_INLINE er_factors er_next_factors(er_reader *r, int once)
+{
+    const int32x4_t shift = vldrbq_s32(r->shift);
+    const er_factors f = {vldrwq_s32(r->bias), vldrwq_s32(r->mantissa),
+                          once ? vaddq_n_s32(shift, ER_ONCE) : shift};
+    r->bias += 4;
+    r->mantissa += r->step;
+    r->shift += r->step;
+    return f;
+}
+
+ER_ALWAYS_INLINE int32x4_t er_output(const er_reader *r, const int32_t *sums, er_factors f,
+                                     int once)
+{
+    const int32x4_t sum = vaddq_s32(vldrwq_s32(sums), f.bias);
+    const int32x4_t scaled = er_scaled(sum, f.mantissa, f.shift, once);
+    return vminq_s32(vmaxq_s32(vaddq_n_s32(scaled, r->zero), r->low), r->high);
+}
+
+ER_ALWAYS_INLINE er_reader er_reader_at(const er_outputs *o, int32_t at)
+{
+    const er_reader r = {o->bias + at, o->mantissa + at * o->each, o->shift + at * o->each,
+                         4 * o->each, o->zero, vdupq_n_s32(o->low), vdupq_n_s32(o->high)};
+    return r;
+}
+
 /* Of `pixels` pixels, whose sums of ER_CHANNELS channels lie one behind the other, the outputs of
  * `count` channels; pixels of outputs are `pitch` apart. */
-ER_ALWAYS_INLINE void er_put_quickly(const er_outputs *o, const int32_t *sums, int32_t count,
+ER_ALWAYS_INLINE void er_put_quickly(er_reader r, int32_t count, const int32_t *sums,
                                      int32_t pixels, int once, int32_t pitch, int8_t *to)
 {
-    const int32_t *bias = o->bias, *mantissas = o->mantissa;
-    const int8_t *shifts = o->shift;
-    const int32_t zero = o->zero, step = o->step;
-    const int32x4_t low = vdupq_n_s32(o->low), high = vdupq_n_s32(o->high);
     int8_t *second = to + pitch, *third = second + pitch;
-    for (; count > 0; count -= 4) {
-        const mve_pred16_t some = vctp32q((uint32_t)count);
-        const int32x4_t first = vldrwq_z_s32(bias, some);
-        const int32x4_t mantissa = vldrwq_z_s32(mantissas, some);
-        int32x4_t shift = vldrbq_z_s32(shifts, some);
-        if (once) {
-            shift = vaddq_n_s32(shift, ER_ONCE);
-        }
-#define ER_PUT(number, place)                                                                      \
-    {                                                                                              \
-        const int32x4_t sum = vldrwq_z_s32(sums + (number) * ER_CHANNELS, some);                   \
-        const int32x4_t scaled = er_scaled(vaddq_s32(sum, first), mantissa, shift, once);          \
-        const int32x4_t raised = vmaxq_s32(vaddq_n_s32(scaled, zero), low);                        \
-        vstrbq_p_s32(place, vminq_s32(raised, high), some);                                        \
-        (place) += 4;                                                                              \
-    }
-        ER_PUT(0, to)
+    ER_ROLLED_ALWAYS
+    for (int32_t i = count / 4; i > 0; i--, sums += 4) {
+        const er_factors f = er_next_factors(&r, once);
+        vstrbq_s32(to, er_output(&r, sums, f, once));
+        to += 4;
         if (pixels > 1) {
-            ER_PUT(1, second)
+            vstrbq_s32(second, er_output(&r, sums + ER_CHANNELS, f, once));
+            second += 4;
         }
         if (pixels > 2) {
-            ER_PUT(2, third)
+            vstrbq_s32(third, er_output(&r, sums + 2 * ER_CHANNELS, f, once));
+            third += 4;
         }
-#undef ER_PUT
-        sums += 4;
-        bias += 4;
-        mantissas += step;
-        shifts += step;
+    }
+    if (count % 4 != 0) {
+        const mve_pred16_t some = vctp32q((uint32_t)count % 4);
+        const er_factors f = er_next_factors(&r, once);
+        vstrbq_p_s32(to, er_output(&r, sums, f, once), some);
+        if (pixels > 1) {
+            vstrbq_p_s32(second, er_output(&r, sums + ER_CHANNELS, f, once), some);
+        }
+        if (pixels > 2) {
+            vstrbq_p_s32(third, er_output(&r, sums + 2 * ER_CHANNELS, f, once), some);
+        }
     }
 }
 
 /* The same one by one, for any factors. */
-ER_SHARED void er_put_slowly(const er_outputs *o, const int32_t *sums, int32_t count, int8_t *to)
+ER_SHARED void er_put_slowly(const er_outputs *o, int32_t at, int32_t count, const int32_t *sums,
+                             int8_t *to)
 {
     for (int32_t i = 0; i < count; i++) {
-        const int32_t at = o->step == 0 ? i % 4 : i;
-        const int32_t sum = er_wrapping_add(sums[i], o->bias[i]);
-        const int32_t scaled = er_multiply(sum, o->mantissa[at], o->shift[at]);
+        const int32_t factor = o->each ? at + i : i % 4;
+        const int32_t sum = er_wrapping_add(sums[i], o->bias[at + i]);
+        const int32_t scaled = er_multiply(sum, o->mantissa[factor], o->shift[factor]);
         to[i] = er_offset_and_clamp(scaled, o->zero, o->low, o->high);
     }
 }
 
-/* The outputs of `count` channels, at most ER_CHANNELS, of `pixels` pixels, a constant. */
-ER_ALWAYS_INLINE void er_put(const er_outputs *o, const int32_t *sums, int32_t count,
-                             int32_t pixels, int32_t pitch, int8_t *to)
+/* The same for factors that are not all applied twice. */
+ER_NEVER_INLINE void er_put_otherwise(const er_outputs *o, int32_t at, int32_t count,
+                                      const int32_t *sums, int32_t pixels, int32_t pitch,
+                                      int8_t *to)
 {
-    if (o->how == ER_TWICE) {
-        er_put_quickly(o, sums, count, pixels, 0, pitch, to);
-        return;
-    }
-    for (int32_t i = 0; i < pixels; i++, sums += ER_CHANNELS, to += pitch) {
+    for (; pixels > 0; pixels--, sums += ER_CHANNELS, to += pitch) {
         if (ER_ROUNDS_ONCE && o->how == ER_ONE) {
-            er_put_quickly(o, sums, count, 1, 1, pitch, to);
+            er_put_quickly(er_reader_at(o, at), count, sums, 1, 1, 0, to);
         } else {
-            er_put_slowly(o, sums, count, to);
+            er_put_slowly(o, at, count, sums, to);
         }
     }
 }
 
-/* What follows for the outputs `count` further on. */
-static inline er_outputs er_outputs_after(er_outputs o, int32_t count)
+/* The outputs of the `count` channels, at most ER_CHANNELS, from `at` on, where `r` reads, of
+ * `pixels` pixels, a constant. */
+ER_ALWAYS_INLINE void er_put(const er_outputs *o, er_reader r, int32_t at, int32_t count,
+                             const int32_t *sums, int32_t pixels, int32_t pitch, int8_t *to)
 {
-    const int32_t factors = o.step == 0 ? 0 : count;
-    o.bias += count;
-    o.mantissa += factors;
-    o.shift += factors;
-    return o;
+    if (o->how == ER_TWICE) {
+        er_put_quickly(r, count, sums, pixels, 0, pitch, to);
+    } else {
+        er_put_otherwise(o, at, count, sums, pixels, pitch, to);
+    }
 }
 
 /* Copies or, from NULL, fills with `zero`; writes no more than `count` bytes. */

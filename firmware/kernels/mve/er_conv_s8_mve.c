@@ -14,6 +14,8 @@
 #include "er_kernels.h"
 #include "er_mve.h"
 
+enum { ER_PIXELS_BYTES = 256, LANES = 8 };
+
 typedef struct {
     er_outputs outputs;
     const int8_t *weights;
@@ -53,62 +55,86 @@ ER_ALWAYS_INLINE const int8_t *two(const int8_t *patch, const int8_t *weights, i
     return weights;
 }
 
-ER_ALWAYS_INLINE const int8_t *pairs(const int8_t *patch, const int8_t *weights, int32_t pitch,
-                                     int32_t blocks, int32_t pixels, int32_t count, int32_t *to)
+ER_ALWAYS_INLINE void pairs(const int8_t *patch, const int8_t *weights, int32_t pitch,
+                            int32_t blocks, int32_t pixels, int32_t count, int32_t *to)
 {
     for (; count > 0; count--, to += 2) {
         weights = two(patch, weights, pitch, blocks, pixels, to);
     }
-    return weights;
 }
 
-/* All channels of `pixels` pixels, a constant. */
-ER_ALWAYS_INLINE void multiply(const layer *l, const int8_t *patch, int32_t pixels, int8_t *to)
+/* Most layers have few blocks: loops for their number need no counting and no clearing of sums. */
+ER_ALWAYS_INLINE void all_pairs(const layer *l, const int8_t *patch, const int8_t *weights,
+                                int32_t pixels, int32_t count, int32_t *to)
 {
-    int32_t sums[ER_PIXELS * ER_CHANNELS];
-    const int8_t *weights = l->weights;
-    er_outputs outputs = l->outputs;
-    for (int32_t left = l->channels; left > 0; left -= ER_CHANNELS, to += ER_CHANNELS) {
-        const int32_t count = er_least(left, ER_CHANNELS), twos = (count + 1) / 2;
-        if (pixels == ER_PIXELS && l->blocks == 1) {
-            weights = pairs(patch, weights, l->pitch, 1, pixels, twos, sums);
-        } else if (pixels == ER_PIXELS && l->blocks == 2) {
-            weights = pairs(patch, weights, l->pitch, 2, pixels, twos, sums);
-        } else if (pixels == ER_PIXELS && l->blocks == 4) {
-            weights = pairs(patch, weights, l->pitch, 4, pixels, twos, sums);
-        } else {
-            weights = pairs(patch, weights, l->pitch, l->blocks, pixels, twos, sums);
-        }
-        er_put(&outputs, sums, count, pixels, l->channels, to);
-        outputs = er_outputs_after(outputs, ER_CHANNELS);
+    const int32_t pitch = l->pitch, blocks = l->blocks;
+    if (blocks == 1) {
+        pairs(patch, weights, pitch, 1, pixels, count, to);
+    } else if (blocks == 2) {
+        pairs(patch, weights, pitch, 2, pixels, count, to);
+    } else if (blocks == 3) {
+        pairs(patch, weights, pitch, 3, pixels, count, to);
+    } else if (blocks == 4) {
+        pairs(patch, weights, pitch, 4, pixels, count, to);
+    } else {
+        pairs(patch, weights, pitch, blocks, pixels, count, to);
     }
 }
 
-ER_NEVER_INLINE void multiply_3(const layer *l, const int8_t *patch, int8_t *to)
+ER_NEVER_INLINE void pairs_3(const layer *l, const int8_t *patch, const int8_t *weights,
+                             int32_t count, int32_t *to)
 {
-    multiply(l, patch, 3, to);
+    all_pairs(l, patch, weights, 3, count, to);
 }
 
-ER_NEVER_INLINE void multiply_2(const layer *l, const int8_t *patch, int8_t *to)
+ER_NEVER_INLINE void pairs_2(const layer *l, const int8_t *patch, const int8_t *weights,
+                             int32_t count, int32_t *to)
 {
-    multiply(l, patch, 2, to);
+    all_pairs(l, patch, weights, 2, count, to);
 }
 
-ER_NEVER_INLINE void multiply_1(const layer *l, const int8_t *patch, int8_t *to)
+ER_NEVER_INLINE void pairs_1(const layer *l, const int8_t *patch, const int8_t *weights,
+                             int32_t count, int32_t *to)
 {
-    multiply(l, patch, 1, to);
+    pairs(patch, weights, l->pitch, l->blocks, 1, count, to);
+}
+
+/* All channels of `count` times `pixels` pixels, a constant. */
+ER_ALWAYS_INLINE void multiply(const layer *l, const int8_t *strip, int32_t pixels, int32_t count,
+                               int8_t *output)
+{
+    const int32_t step = pixels * l->pitch, channels = l->channels;
+    const int8_t *weights = l->weights;
+    int32_t sums[ER_PIXELS * ER_CHANNELS];
+    for (int32_t at = 0; at < channels; at += ER_CHANNELS) {
+        const int32_t some = er_least(channels - at, ER_CHANNELS), twos = (some + 1) / 2;
+        const er_reader reader = er_reader_at(&l->outputs, at);
+        const int8_t *patch = strip;
+        int8_t *to = output + at;
+        for (int32_t i = count; i > 0; i--, patch += step, to += pixels * channels) {
+            if (pixels == 3) {
+                pairs_3(l, patch, weights, twos, sums);
+            } else if (pixels == 2) {
+                pairs_2(l, patch, weights, twos, sums);
+            } else {
+                pairs_1(l, patch, weights, twos, sums);
+            }
+            er_put(&l->outputs, reader, at, some, sums, pixels, channels, to);
+        }
+        weights += twos * l->blocks * 2 * ER_BLOCK;
+    }
 }
 
 static void multiply_row(const layer *l, const int8_t *strip, int32_t pixels, int8_t *to)
 {
-    const int32_t many = ER_PIXELS * l->channels;
-    for (; pixels >= ER_PIXELS; pixels -= ER_PIXELS, strip += ER_PIXELS * l->pitch, to += many) {
-        multiply_3(l, strip, to);
-    }
-    if (pixels == 2) {
-        multiply_2(l, strip, to);
-    } else if (pixels == 1) {
-        multiply_1(l, strip, to);
+    const int32_t threes = pixels / 3, rest = pixels - 3 * threes;
+    multiply(l, strip, 3, threes, to);
+    strip += 3 * threes * l->pitch;
+    to += 3 * threes * l->channels;
+    if (rest == 2) {
+        multiply(l, strip, 2, 1, to);
+    } else if (rest == 1) {
+        multiply(l, strip, 1, 1, to);
     }
 }
 
@@ -120,6 +146,12 @@ static int8_t *pieces(const int8_t *from, int32_t count, int32_t bytes, int32_t 
         er_vector_run(from, count * bytes, zero, to);
         return to + count * bytes;
     }
+    if (bytes == ER_BLOCK && from != NULL) {
+        for (; count > 0; count--, from += ER_BLOCK, to += step) {
+            vstrbq_s8(to, vldrbq_s8(from));
+        }
+        return to;
+    }
     for (; count > 0; count--, to += step) {
         er_vector_run(from, bytes, zero, to);
         from = from == NULL ? NULL : from + bytes;
@@ -127,24 +159,61 @@ static int8_t *pieces(const int8_t *from, int32_t count, int32_t bytes, int32_t 
     return to;
 }
 
+/* The columns of a span that lie in the image, where all of their rows do too: of each column the
+ * bytes at `offset`, first those of the first eight and then, maybe the same, of the last. */
+static void gather(const uint16_t *offset, const int8_t *from, int32_t count, int32_t bytes,
+                   int32_t step, int8_t *to)
+{
+    const uint16x8_t first = vldrhq_u16(offset), last = vldrhq_u16(offset + LANES);
+    for (; count > 0; count--, from += bytes, to += step) {
+        vstrbq_s16(to, vldrbq_gather_offset_s16(from, first));
+        vstrbq_s16(to + step - LANES, vldrbq_gather_offset_s16(from, last));
+    }
+}
+
+/* Where the bytes of a column lie, as `gather` takes them: their number is LANES to 2 * LANES. */
+static void offsets_of(const er_window *w, uint16_t *offset)
+{
+    const int32_t bytes = w->in_c, step = w->kernel_h * bytes;
+    for (int32_t i = 0; i < 2 * LANES; i++) {
+        const int32_t place = i < LANES ? i : step - 2 * LANES + i, row = place / bytes;
+        offset[i] = (uint16_t)(row * w->dilation_h * w->in_w * bytes + place - row * bytes);
+    }
+}
+
+static int can_gather(const er_window *w)
+{
+    const int32_t step = w->kernel_h * w->in_c;
+    return step >= LANES && step <= 2 * LANES && w->kernel_h > 1 &&
+           w->kernel_h * w->dilation_h * w->in_w * w->in_c <= UINT16_MAX;
+}
+
 /* The columns from `left` on of the rows from `top` on. */
-static void fill_strip(const er_conv_s8 *p, const int8_t *input, int32_t top, int32_t left,
-                       int32_t columns, int8_t *strip)
+static void fill_strip(const er_conv_s8 *p, const uint16_t *offset, const int8_t *input,
+                       int32_t top, int32_t left, int32_t columns, int8_t *strip)
 {
     const er_window *w = &p->window;
-    const int32_t bytes = w->in_c, step = w->kernel_h * bytes;
+    const int32_t bytes = w->in_c, step = w->kernel_h * bytes, zero = p->in_zero;
     const int32_t before = er_least(er_most(-left, 0), columns);
     const int32_t inside = er_most(er_least(w->in_w - left, columns) - before, 0);
+    const int32_t after = columns - before - inside;
+    const int32_t bottom = top + (w->kernel_h - 1) * w->dilation_h;
+    if (offset != NULL && top >= 0 && bottom < w->in_h) {
+        er_vector_run(NULL, before * step, zero, strip);
+        strip += before * step;
+        gather(offset, input + (top * w->in_w + left + before) * bytes, inside, bytes, step, strip);
+        er_vector_run(NULL, after * step, zero, strip + inside * step);
+        return;
+    }
     for (int32_t row = 0, y = top; row < w->kernel_h; row++, y += w->dilation_h) {
         int8_t *to = strip + row * bytes;
         if (y < 0 || y >= w->in_h) {
-            pieces(NULL, columns, bytes, step, p->in_zero, to);
+            pieces(NULL, columns, bytes, step, zero, to);
             continue;
         }
-        const int8_t *line = input + (y * w->in_w + left + before) * bytes;
-        to = pieces(NULL, before, bytes, step, p->in_zero, to);
-        to = pieces(line, inside, bytes, step, p->in_zero, to);
-        pieces(NULL, columns - before - inside, bytes, step, p->in_zero, to);
+        to = pieces(NULL, before, bytes, step, zero, to);
+        to = pieces(input + (y * w->in_w + left + before) * bytes, inside, bytes, step, zero, to);
+        pieces(NULL, after, bytes, step, zero, to);
     }
 }
 
@@ -153,11 +222,16 @@ static void convolve(const er_conv_s8 *p, const layer *l, const int8_t *input, i
 {
     const er_window *w = &p->window;
     const int32_t most = er_pixels_of_strip(w, w->kernel_h * w->in_c);
+    const int gathers = can_gather(w);
+    uint16_t offset[2 * LANES];
     int32_t top = -w->pad_top;
+    if (gathers) {
+        offsets_of(w, offset);
+    }
     for (int32_t row = 0; row < w->out_h; row++, top += w->stride_h) {
         for (int32_t column = 0; column < w->out_w; column += most) {
             const int32_t pixels = er_least(w->out_w - column, most);
-            fill_strip(p, input, top, column * w->stride_w - w->pad_left,
+            fill_strip(p, gathers ? offset : NULL, input, top, column * w->stride_w - w->pad_left,
                        (pixels - 1) * w->stride_w + w->kernel_w, strip);
             multiply_row(l, strip, pixels, output);
             output += pixels * w->out_c;
@@ -173,8 +247,9 @@ static void convolve_pixels(const layer *l, int32_t pixels, int32_t depth, const
         multiply_row(l, input, pixels, output);
         return;
     }
+    const int32_t most = er_most(ER_PIXELS_BYTES / depth / ER_PIXELS, 1) * ER_PIXELS;
     for (int32_t count; pixels > 0; pixels -= count) {
-        count = er_least(pixels, ER_PIXELS);
+        count = er_least(pixels, most);
         er_vector_run(input, count * depth, 0, strip);
         multiply_row(l, strip, count, output);
         input += count * depth;
@@ -186,7 +261,7 @@ void er_conv_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, vo
 {
     const er_window *w = &p->window;
     const int32_t column = w->kernel_h * w->in_c;
-    const layer l = {{p->bias, p->mantissa, p->shift, 4, p->out_zero, p->act_min, p->act_max,
+    const layer l = {{p->bias, p->mantissa, p->shift, 1, p->out_zero, p->act_min, p->act_max,
                       er_how_of(p->shift, w->out_c)},
                      p->weights,
                      w->out_c,

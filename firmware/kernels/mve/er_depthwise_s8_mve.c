@@ -11,22 +11,25 @@
 #include "er_kernels.h"
 #include "er_mve.h"
 
-enum { SIDE = 4, COLUMN_BYTES = ER_CHANNELS * SIDE };
+enum { SIDE = 4, TOGETHER = 16, COLUMN_BYTES = TOGETHER * SIDE };
 
 typedef struct {
-    const er_conv_s8 *p;
+    const er_window *w;
     er_outputs outputs;
-    int32_t down, across; /* blocks */
-    int32_t most;         /* pixels of a strip */
+    int32_t zero;
+    int32_t blocks, down; /* in all, and one below the other */
     int32_t plane;        /* bytes of a strip of four rows */
 } layer;
 
-/* What the strip holds. */
+/* Columns of the image that a strip holds. */
 typedef struct {
-    const layer *l;
-    const er_outputs *outputs;
+    int32_t left, before, inside, after; /* before and after: that many beside the image */
+} span;
+
+/* Up to TOGETHER channels from `first` on. */
+typedef struct {
     const int8_t *weights;
-    int32_t channels;
+    int32_t first, channels;
 } group;
 
 /* Where the columns of four taps lie, those beyond the kernel on its last one. */
@@ -43,38 +46,35 @@ static inline int8x16_t taps_at(const int8_t *strip, uint32x4_t columns)
 }
 
 /* `pixels` pixels, a constant, of the strip, for kernels of one block. */
-ER_ALWAYS_INLINE void one_block(const group *g, const int8_t *first, int32_t pitch, int32_t pixels,
-                                int32_t *sums)
+ER_ALWAYS_INLINE void one_block(const group *g, const int8_t *strip, uint32x4_t columns,
+                                int32_t pitch, int32_t pixels, int32_t *sums)
 {
-    const er_window *w = &g->l->p->window;
-    const int8_t *weights = g->weights, *second = first + pitch, *third = second + pitch;
-    uint32x4_t columns = columns_of(w->kernel_w, w->dilation_w);
+    const int8_t *weights = g->weights;
     for (int32_t left = g->channels; left > 0; left -= 2, sums += 2, weights += 2 * ER_BLOCK) {
         const int8x16_t a = vldrbq_s8(weights), b = vldrbq_s8(weights + ER_BLOCK);
         const uint32x4_t next = vaddq_n_u32(columns, SIDE);
-        sums[0] = vmladavq_s8(taps_at(first, columns), a);
-        sums[1] = vmladavq_s8(taps_at(first, next), b);
-        if (pixels > 1) {
-            sums[ER_CHANNELS] = vmladavq_s8(taps_at(second, columns), a);
-            sums[ER_CHANNELS + 1] = vmladavq_s8(taps_at(second, next), b);
+        int32_t first[ER_PIXELS], second[ER_PIXELS];
+        for (int32_t i = 0; i < pixels; i++) {
+            first[i] = vmladavq_s8(taps_at(strip + i * pitch, columns), a);
+            second[i] = vmladavq_s8(taps_at(strip + i * pitch, next), b);
         }
-        if (pixels > 2) {
-            sums[2 * ER_CHANNELS] = vmladavq_s8(taps_at(third, columns), a);
-            sums[2 * ER_CHANNELS + 1] = vmladavq_s8(taps_at(third, next), b);
+        for (int32_t i = 0; i < pixels; i++) {
+            sums[i * ER_CHANNELS] = first[i];
+            sums[i * ER_CHANNELS + 1] = second[i];
         }
         columns = vaddq_n_u32(next, SIDE);
     }
 }
 
 /* One pixel, for kernels of any number of blocks. */
-static void several_blocks(const group *g, const int8_t *strip, int32_t *sums)
+static void several_blocks(const layer *l, const group *g, const int8_t *strip, int32_t *sums)
 {
-    const er_window *w = &g->l->p->window;
+    const er_window *w = l->w;
     const int8_t *weights = g->weights;
     for (int32_t channel = 0; channel < g->channels; channel++) {
         const int8_t *row = strip + channel * SIDE;
         int32_t sum = 0;
-        for (int32_t i = 0; i < g->l->down; i++, row += g->l->plane) {
+        for (int32_t i = 0; i < l->down; i++, row += l->plane) {
             const int8_t *place = row;
             for (int32_t taps = w->kernel_w; taps > 0; taps -= SIDE, weights += ER_BLOCK) {
                 const uint32x4_t columns = columns_of(er_least(taps, SIDE), w->dilation_w);
@@ -86,57 +86,61 @@ static void several_blocks(const group *g, const int8_t *strip, int32_t *sums)
     }
 }
 
-ER_NEVER_INLINE void multiply_3(const group *g, const int8_t *strip, int32_t pitch, int8_t *to)
+/* Three pixels at a time; the last three may overlap those before. */
+ER_NEVER_INLINE void multiply_threes(const layer *l, const group *g, const int8_t *strip,
+                                     int32_t pixels, int8_t *output)
 {
-    int32_t sums[3 * ER_CHANNELS];
-    one_block(g, strip, pitch, 3, sums);
-    er_put(g->outputs, sums, g->channels, 3, g->l->p->window.out_c, to);
+    const er_window *w = l->w;
+    const int32_t pitch = w->stride_w * COLUMN_BYTES, channels = w->out_c;
+    const er_reader reader = er_reader_at(&l->outputs, g->first);
+    const uint32x4_t columns = columns_of(w->kernel_w, w->dilation_w);
+    int32_t sums[ER_PIXELS * ER_CHANNELS];
+    for (int32_t i = 0; i < pixels; i += ER_PIXELS) {
+        const int32_t at = er_least(i, pixels - ER_PIXELS);
+        one_block(g, strip + at * pitch, columns, pitch, ER_PIXELS, sums);
+        er_put(&l->outputs, reader, g->first, g->channels, sums, ER_PIXELS, channels,
+               output + at * channels);
+    }
 }
 
-ER_NEVER_INLINE void multiply_1(const group *g, const int8_t *strip, int8_t *to)
+ER_NEVER_INLINE void multiply_ones(const layer *l, const group *g, const int8_t *strip,
+                                   int32_t pixels, int8_t *output)
 {
+    const er_window *w = l->w;
     int32_t sums[ER_CHANNELS];
-    if (g->l->down * g->l->across == 1) {
-        one_block(g, strip, 0, 1, sums);
-    } else {
-        several_blocks(g, strip, sums);
-    }
-    er_put(g->outputs, sums, g->channels, 1, 0, to);
-}
-
-static void multiply_row(const group *g, const int8_t *strip, int32_t pixels, int8_t *to)
-{
-    const er_window *w = &g->l->p->window;
-    const int32_t pitch = w->stride_w * COLUMN_BYTES;
-    if (g->l->down * g->l->across == 1) {
-        for (; pixels >= 3; pixels -= 3, strip += 3 * pitch, to += 3 * w->out_c) {
-            multiply_3(g, strip, pitch, to);
-        }
-    }
-    for (; pixels > 0; pixels--, strip += pitch, to += w->out_c) {
-        multiply_1(g, strip, to);
+    for (; pixels > 0; pixels--, strip += w->stride_w * COLUMN_BYTES, output += w->out_c) {
+        several_blocks(l, g, strip, sums);
+        er_put(&l->outputs, er_reader_at(&l->outputs, g->first), g->first, g->channels, sums, 1, 0,
+               output);
     }
 }
 
 static int8_t *fill_columns(int32_t count, int32_t zero, int8_t *to)
 {
     const int8x16_t zeros = vdupq_n_s8((int8_t)zero);
-    for (count *= SIDE; count > 0; count--, to += ER_BLOCK) {
+    ER_ROLLED_ALWAYS
+    for (; count > 0; count--, to += COLUMN_BYTES) {
         vstrbq_s8(to, zeros);
+        vstrbq_s8(to + ER_BLOCK, zeros);
+        vstrbq_s8(to + 2 * ER_BLOCK, zeros);
+        vstrbq_s8(to + 3 * ER_BLOCK, zeros);
     }
     return to;
 }
 
-/* `count` columns of four rows, each going on by its step, of `channels` channels. */
-static int8_t *weave(const int8_t *const row[SIDE], const int32_t step[SIDE], int32_t count,
-                     int32_t channels, int8_t *to)
+/* `count` columns of four rows, each going on by its step; of TOGETHER channels if `whole`. */
+ER_ALWAYS_INLINE int8_t *weave(const int8_t *const row[SIDE], const int32_t step[SIDE],
+                               int32_t count, int32_t channels, int whole, int8_t *to)
 {
     const mve_pred16_t some = vctp8q((uint32_t)channels);
     const int8_t *a = row[0], *b = row[1], *c = row[2], *d = row[3];
     const int32_t a_step = step[0], b_step = step[1], c_step = step[2], d_step = step[3];
     for (; count > 0; count--, to += COLUMN_BYTES) {
-        const int8x16x4_t woven = {{vldrbq_z_s8(a, some), vldrbq_z_s8(b, some),
-                                    vldrbq_z_s8(c, some), vldrbq_z_s8(d, some)}};
+        int8x16x4_t woven;
+        woven.val[0] = whole ? vldrbq_s8(a) : vldrbq_z_s8(a, some);
+        woven.val[1] = whole ? vldrbq_s8(b) : vldrbq_z_s8(b, some);
+        woven.val[2] = whole ? vldrbq_s8(c) : vldrbq_z_s8(c, some);
+        woven.val[3] = whole ? vldrbq_s8(d) : vldrbq_z_s8(d, some);
         vst4q_s8(to, woven);
         a += a_step;
         b += b_step;
@@ -146,45 +150,54 @@ static int8_t *weave(const int8_t *const row[SIDE], const int32_t step[SIDE], in
     return to;
 }
 
-/* The columns from `left` on of four rows of taps, the first at row `y` of the image. */
-static void fill_plane(const group *g, const int8_t *image, int32_t y, int32_t left,
-                       int32_t columns, int32_t taps, int8_t *to)
+/* The columns of a span of up to four rows of taps, the first at row `y` of the image. */
+ER_NEVER_INLINE void fill_plane(const layer *l, const span *s, const int8_t *image, int32_t y,
+                                int32_t taps, int32_t channels, int8_t *to)
 {
-    const er_conv_s8 *p = g->l->p;
-    const er_window *w = &p->window;
-    const int32_t before = er_least(er_most(-left, 0), columns);
-    const int32_t inside = er_most(er_least(w->in_w - left, columns) - before, 0);
+    const er_window *w = l->w;
+    const int32_t depth = w->in_c, line = w->in_w * depth, start = (s->left + s->before) * depth;
     const int8_t *row[SIDE];
     int32_t step[SIDE];
     int8_t zeros[ER_BLOCK];
-    vstrbq_s8(zeros, vdupq_n_s8(p->in_zero));
+    vstrbq_s8(zeros, vdupq_n_s8((int8_t)l->zero));
     for (int32_t i = 0; i < SIDE; i++, y += w->dilation_h) {
         const int is_inside = i < taps && y >= 0 && y < w->in_h;
-        row[i] = is_inside ? image + (y * w->in_w + left + before) * w->in_c : zeros;
-        step[i] = is_inside ? w->in_c : 0;
+        row[i] = is_inside ? image + y * line + start : zeros;
+        step[i] = is_inside ? depth : 0;
     }
-    to = fill_columns(before, p->in_zero, to);
-    to = weave(row, step, inside, g->channels, to);
-    fill_columns(columns - before - inside, p->in_zero, to);
+    to = fill_columns(s->before, l->zero, to);
+    to = channels == TOGETHER ? weave(row, step, s->inside, channels, 1, to)
+                              : weave(row, step, s->inside, channels, 0, to);
+    fill_columns(s->after, l->zero, to);
 }
 
-/* One row of the outputs of a group. */
-static void make_row(const group *g, const int8_t *image, int32_t top, int8_t *strip, int8_t *to)
+/* `pixels` pixels of a row, of all channels; `top` is the row of their first taps. */
+static void make_pixels(const layer *l, const int8_t *weights, const int8_t *image, int32_t top,
+                        span s, int32_t pixels, int8_t *strip, int8_t *to)
 {
-    const layer *l = g->l;
-    const er_window *w = &l->p->window;
-    const int32_t reach = (w->kernel_w - 1) * w->dilation_w + 1;
-    for (int32_t column = 0; column < w->out_w; column += l->most, to += l->most * w->out_c) {
-        const int32_t pixels = er_least(w->out_w - column, l->most);
-        const int32_t left = column * w->stride_w - w->pad_left;
-        const int32_t columns = (pixels - 1) * w->stride_w + reach;
+    const er_window *w = l->w;
+    for (int32_t first = 0; first < w->in_c; first += TOGETHER) {
+        const group g = {weights, first, er_least(w->in_c - first, TOGETHER)};
         int8_t *plane = strip;
         for (int32_t taps = 0; taps < w->kernel_h; taps += SIDE, plane += l->plane) {
-            fill_plane(g, image, top + taps * w->dilation_h, left, columns, w->kernel_h - taps,
-                       plane);
+            fill_plane(l, &s, image + first, top + taps * w->dilation_h, w->kernel_h - taps,
+                       g.channels, plane);
         }
-        multiply_row(g, strip, pixels, to);
+        if (l->blocks == 1 && pixels >= ER_PIXELS) {
+            multiply_threes(l, &g, strip, pixels, to + first);
+        } else {
+            multiply_ones(l, &g, strip, pixels, to + first);
+        }
+        weights += TOGETHER * l->blocks * ER_BLOCK;
     }
+}
+
+static span span_of(const er_window *w, int32_t left, int32_t columns)
+{
+    const int32_t before = er_least(er_most(-left, 0), columns);
+    const int32_t inside = er_most(er_least(w->in_w - left, columns) - before, 0);
+    const span s = {left, before, inside, columns - before - inside};
+    return s;
 }
 
 void er_depthwise_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch)
@@ -192,20 +205,22 @@ void er_depthwise_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *outpu
     const er_window *w = &p->window;
     const int32_t down = (w->kernel_h + SIDE - 1) / SIDE, across = (w->kernel_w + SIDE - 1) / SIDE;
     const int32_t most = er_pixels_of_strip(w, down * COLUMN_BYTES);
-    const int32_t columns = (most - 1) * w->stride_w + (w->kernel_w - 1) * w->dilation_w + 1;
-    const layer l = {p, {p->bias, p->mantissa, p->shift, 4, p->out_zero, p->act_min, p->act_max,
-                         er_how_of(p->shift, w->out_c)},
-                     down, across, most, columns * COLUMN_BYTES};
-    er_outputs outputs = l.outputs;
-    const int8_t *weights = p->weights;
-    for (int32_t first = 0; first < w->in_c; first += ER_CHANNELS) {
-        const group g = {&l, &outputs, weights, er_least(w->in_c - first, ER_CHANNELS)};
-        int32_t top = -w->pad_top;
-        for (int32_t row = 0; row < w->out_h; row++, top += w->stride_h) {
-            make_row(&g, input + first, top, scratch,
-                     output + row * w->out_w * w->out_c + first);
+    const int32_t reach = (w->kernel_w - 1) * w->dilation_w + 1;
+    const layer l = {w,
+                     {p->bias, p->mantissa, p->shift, 1, p->out_zero, p->act_min, p->act_max,
+                      er_how_of(p->shift, w->out_c)},
+                     p->in_zero,
+                     down * across,
+                     down,
+                     ((most - 1) * w->stride_w + reach) * COLUMN_BYTES};
+    int32_t top = -w->pad_top;
+    for (int32_t row = 0; row < w->out_h; row++, top += w->stride_h) {
+        for (int32_t column = 0; column < w->out_w; column += most) {
+            const int32_t pixels = er_least(w->out_w - column, most);
+            const span s = span_of(w, column * w->stride_w - w->pad_left,
+                                   (pixels - 1) * w->stride_w + reach);
+            make_pixels(&l, p->weights, input, top, s, pixels, scratch, output);
+            output += pixels * w->out_c;
         }
-        outputs = er_outputs_after(outputs, ER_CHANNELS);
-        weights += ER_CHANNELS * down * across * ER_BLOCK;
     }
 }

@@ -28,18 +28,18 @@ ER_ALWAYS_INLINE const int8_t *four(const int8_t *input, const int8_t *weights, 
     return weights;
 }
 
-static void multiply(const er_linear_s8 *p, er_outputs outputs, uint32_t blocks,
+static void multiply(const er_linear_s8 *p, const er_outputs *outputs, uint32_t blocks,
                      const int8_t *input, int8_t *output)
 {
     const int8_t *weights = p->weights;
+    const int32_t channels = (int32_t)p->out;
     int32_t sums[ER_CHANNELS];
-    for (int32_t left = (int32_t)p->out; left > 0; left -= ER_CHANNELS, output += ER_CHANNELS) {
-        const int32_t count = er_least(left, ER_CHANNELS);
+    for (int32_t at = 0; at < channels; at += ER_CHANNELS) {
+        const int32_t count = er_least(channels - at, ER_CHANNELS);
         for (int32_t i = 0; i < count; i += TOGETHER) {
             weights = four(input, weights, blocks, sums + i);
         }
-        er_put(&outputs, sums, count, 1, 0, output);
-        outputs = er_outputs_after(outputs, ER_CHANNELS);
+        er_put(outputs, er_reader_at(outputs, at), at, count, sums, 1, 0, output + at);
     }
 }
 
@@ -47,8 +47,8 @@ void er_linear_s8_mve(const er_linear_s8 *p, const int8_t *input, int8_t *output
 {
     const int32_t depth = (int32_t)p->in;
     const uint32_t blocks = (p->in + ER_BLOCK - 1) / ER_BLOCK;
-    const uint32_t factors = p->scale_step == 0 && p->out > TOGETHER ? TOGETHER : p->out;
-    const er_outputs outputs = {p->bias, p->mantissa, p->shift, TOGETHER * (int32_t)p->scale_step,
+    const int32_t factors = (int32_t)(p->scale_step == 0 ? er_least((int32_t)p->out, TOGETHER) : (int32_t)p->out);
+    const er_outputs outputs = {p->bias, p->mantissa, p->shift, (int32_t)p->scale_step,
                                 p->out_zero, p->act_min, p->act_max,
                                 er_how_of(p->shift, factors)};
     for (uint32_t row = 0; row < p->rows; row++, input += p->in, output += p->out) {
@@ -57,6 +57,6 @@ void er_linear_s8_mve(const er_linear_s8 *p, const int8_t *input, int8_t *output
             er_vector_run(input, depth, 0, scratch);
             read = scratch;
         }
-        multiply(p, outputs, blocks, read, output);
+        multiply(p, &outputs, blocks, read, output);
     }
 }
