@@ -21,8 +21,9 @@ enum {
 
 /* How the factors of a layer are applied. */
 typedef enum {
-    ER_TWICE, /* all are less than 1, and rounded twice */
-    ER_ONE,   /* all are less than 1, and rounded once */
+    ER_POSITIVE, /* all are less than 1, rounded twice, and what they make of negative sums is cut */
+    ER_TWICE,    /* all are less than 1, and rounded twice */
+    ER_ONE,      /* all are less than 1, and rounded once */
     ER_ANY
 } er_how;
 
@@ -36,7 +37,7 @@ typedef struct {
 } er_outputs;
 
 /* The way that serves all of `count` factors. */
-ER_SHARED er_how er_how_of(const int8_t *shift, int32_t count)
+ER_SHARED er_how er_how_of(const int8_t *shift, int32_t count, int32_t zero, int32_t low)
 {
     int32_t least = INT8_MAX, most = INT8_MIN;
     for (; count > 0; count -= ER_BLOCK, shift += ER_BLOCK) {
@@ -46,7 +47,7 @@ ER_SHARED er_how er_how_of(const int8_t *shift, int32_t count)
         most = vmaxvq_p_s8((int8_t)most, shifts, some);
     }
     if (most < 0 && !er_rounds_once(least)) {
-        return ER_TWICE;
+        return low >= zero ? ER_POSITIVE : ER_TWICE;
     }
     return ER_ROUNDS_ONCE && most < -ER_ONCE ? ER_ONE : ER_ANY;
 }
@@ -54,13 +55,15 @@ ER_SHARED er_how er_how_of(const int8_t *shift, int32_t count)
 /* Four sums times their factors. gemmlowp's doubling high multiply is VQRDMULH. Its shift rounds
  * halves away from zero, VRSHL upwards: taking 1 from negative numbers first makes up for it.
  * Rounded once, what is cut off below the upper half makes no difference to the shift. */
-ER_ALWAYS_INLINE int32x4_t er_scaled(int32x4_t sums, int32x4_t mantissa, int32x4_t shift, int once)
+ER_ALWAYS_INLINE int32x4_t er_scaled(int32x4_t sums, int32x4_t mantissa, int32x4_t shift,
+                                     er_how how)
 {
-    if (once) {
+    if (how == ER_ONE) {
         return vrshlq_s32(vqdmulhq_s32(sums, mantissa), shift);
     }
     const int32x4_t high = vqrdmulhq_s32(sums, mantissa);
-    return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), shift);
+    const int32x4_t nudged = how == ER_POSITIVE ? high : vaddq_s32(high, vshrq_n_s32(high, 31));
+    return vrshlq_s32(nudged, shift);
 }
 
 /* Where the parameters of outputs are read, and what all outputs share: no store changes them. */
@@ -76,11 +79,11 @@ typedef struct {
     int32x4_t bias, mantissa, shift;
 } er_factors;
 
-ER_ALWAYS_INLINE er_factors er_next_factors(er_reader *r, int once)
+ER_ALWAYS_INLINE er_factors er_next_factors(er_reader *r, er_how how)
 {
     const int32x4_t shift = vldrbq_s32(r->shift);
     const er_factors f = {vldrwq_s32(r->bias), vldrwq_s32(r->mantissa),
-                          once ? vaddq_n_s32(shift, ER_ONCE) : shift};
+                          how == ER_ONE ? vaddq_n_s32(shift, ER_ONCE) : shift};
     r->bias += 4;
     r->mantissa += r->step;
     r->shift += r->step;
@@ -88,10 +91,10 @@ ER_ALWAYS_INLINE er_factors er_next_factors(er_reader *r, int once)
 }
 
 ER_ALWAYS_INLINE int32x4_t er_output(const er_reader *r, const int32_t *sums, er_factors f,
-                                     int once)
+                                     er_how how)
 {
     const int32x4_t sum = vaddq_s32(vldrwq_s32(sums), f.bias);
-    const int32x4_t scaled = er_scaled(sum, f.mantissa, f.shift, once);
+    const int32x4_t scaled = er_scaled(sum, f.mantissa, f.shift, how);
     return vminq_s32(vmaxq_s32(vaddq_n_s32(scaled, r->zero), r->low), r->high);
 }
 
@@ -105,32 +108,32 @@ ER_ALWAYS_INLINE er_reader er_reader_at(const er_outputs *o, int32_t at)
 /* Of `pixels` pixels, whose sums of ER_CHANNELS channels lie one behind the other, the outputs of
  * `count` channels; pixels of outputs are `pitch` apart. */
 ER_ALWAYS_INLINE void er_put_quickly(er_reader r, int32_t count, const int32_t *sums,
-                                     int32_t pixels, int once, int32_t pitch, int8_t *to)
+                                     int32_t pixels, er_how how, int32_t pitch, int8_t *to)
 {
     int8_t *second = to + pitch, *third = second + pitch;
     ER_ROLLED_ALWAYS
     for (int32_t i = count / 4; i > 0; i--, sums += 4) {
-        const er_factors f = er_next_factors(&r, once);
-        vstrbq_s32(to, er_output(&r, sums, f, once));
+        const er_factors f = er_next_factors(&r, how);
+        vstrbq_s32(to, er_output(&r, sums, f, how));
         to += 4;
         if (pixels > 1) {
-            vstrbq_s32(second, er_output(&r, sums + ER_CHANNELS, f, once));
+            vstrbq_s32(second, er_output(&r, sums + ER_CHANNELS, f, how));
             second += 4;
         }
         if (pixels > 2) {
-            vstrbq_s32(third, er_output(&r, sums + 2 * ER_CHANNELS, f, once));
+            vstrbq_s32(third, er_output(&r, sums + 2 * ER_CHANNELS, f, how));
             third += 4;
         }
     }
     if (count % 4 != 0) {
         const mve_pred16_t some = vctp32q((uint32_t)count % 4);
-        const er_factors f = er_next_factors(&r, once);
-        vstrbq_p_s32(to, er_output(&r, sums, f, once), some);
+        const er_factors f = er_next_factors(&r, how);
+        vstrbq_p_s32(to, er_output(&r, sums, f, how), some);
         if (pixels > 1) {
-            vstrbq_p_s32(second, er_output(&r, sums + ER_CHANNELS, f, once), some);
+            vstrbq_p_s32(second, er_output(&r, sums + ER_CHANNELS, f, how), some);
         }
         if (pixels > 2) {
-            vstrbq_p_s32(third, er_output(&r, sums + 2 * ER_CHANNELS, f, once), some);
+            vstrbq_p_s32(third, er_output(&r, sums + 2 * ER_CHANNELS, f, how), some);
         }
     }
 }
@@ -154,7 +157,7 @@ ER_NEVER_INLINE void er_put_otherwise(const er_outputs *o, int32_t at, int32_t c
 {
     for (; pixels > 0; pixels--, sums += ER_CHANNELS, to += pitch) {
         if (ER_ROUNDS_ONCE && o->how == ER_ONE) {
-            er_put_quickly(er_reader_at(o, at), count, sums, 1, 1, 0, to);
+            er_put_quickly(er_reader_at(o, at), count, sums, 1, ER_ONE, 0, to);
         } else {
             er_put_slowly(o, at, count, sums, to);
         }
@@ -166,8 +169,10 @@ ER_NEVER_INLINE void er_put_otherwise(const er_outputs *o, int32_t at, int32_t c
 ER_ALWAYS_INLINE void er_put(const er_outputs *o, er_reader r, int32_t at, int32_t count,
                              const int32_t *sums, int32_t pixels, int32_t pitch, int8_t *to)
 {
-    if (o->how == ER_TWICE) {
-        er_put_quickly(r, count, sums, pixels, 0, pitch, to);
+    if (o->how == ER_POSITIVE) {
+        er_put_quickly(r, count, sums, pixels, ER_POSITIVE, pitch, to);
+    } else if (o->how == ER_TWICE) {
+        er_put_quickly(r, count, sums, pixels, ER_TWICE, pitch, to);
     } else {
         er_put_otherwise(o, at, count, sums, pixels, pitch, to);
     }

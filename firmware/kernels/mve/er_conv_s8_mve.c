@@ -262,7 +262,7 @@ void er_conv_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, vo
     const er_window *w = &p->window;
     const int32_t column = w->kernel_h * w->in_c;
     const layer l = {{p->bias, p->mantissa, p->shift, 1, p->out_zero, p->act_min, p->act_max,
-                      er_how_of(p->shift, w->out_c)},
+                      er_how_of(p->shift, w->out_c, p->out_zero, p->act_min)},
                      p->weights,
                      w->out_c,
                      (w->kernel_w * column + ER_BLOCK - 1) / ER_BLOCK,

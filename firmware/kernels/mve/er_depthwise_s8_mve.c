@@ -208,7 +208,7 @@ void er_depthwise_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *outpu
     const int32_t reach = (w->kernel_w - 1) * w->dilation_w + 1;
     const layer l = {w,
                      {p->bias, p->mantissa, p->shift, 1, p->out_zero, p->act_min, p->act_max,
-                      er_how_of(p->shift, w->out_c)},
+                      er_how_of(p->shift, w->out_c, p->out_zero, p->act_min)},
                      p->in_zero,
                      down * across,
                      down,
