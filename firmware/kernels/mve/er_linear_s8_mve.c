@@ -39,7 +39,11 @@ static void multiply(const er_linear_s8 *p, const er_outputs *outputs, uint32_t 
         for (int32_t i = 0; i < count; i += TOGETHER) {
             weights = four(input, weights, blocks, sums + i);
         }
-        er_put(outputs, er_reader_at(outputs, at), at, count, sums, 1, 0, output + at);
+        if (outputs->each) {
+            er_put(outputs, at, count, sums, 1, 1, 0, output + at);
+        } else {
+            er_put(outputs, at, count, sums, 1, 0, 0, output + at);
+        }
     }
 }
 
