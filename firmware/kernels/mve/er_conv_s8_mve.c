@@ -23,29 +23,32 @@ typedef struct {
     int32_t pitch; /* from one pixel to the next in the strip */
 } layer;
 
-/* The sums of two channels; returns where the weights of the next two are. */
+/* The sums of two channels; returns where the weights of the next two are. `unrolled`, a constant,
+ * divides the number of blocks. */
 ER_ALWAYS_INLINE const int8_t *two(const int8_t *patch, const int8_t *weights, int32_t pitch,
-                                   int32_t blocks, int32_t pixels, int32_t *to)
+                                   int32_t blocks, int32_t unrolled, int32_t pixels, int32_t *to)
 {
     const int8_t *second = patch + pitch, *third = second + pitch;
     int32_t sum[ER_PIXELS][2] = {{0, 0}, {0, 0}, {0, 0}};
-    for (int32_t i = blocks; i > 0; i--, weights += 2 * ER_BLOCK) {
-        const int8x16_t a = vldrbq_s8(weights), b = vldrbq_s8(weights + ER_BLOCK);
-        const int8x16_t x = vldrbq_s8(patch);
-        patch += ER_BLOCK;
-        sum[0][0] = vmladavaq_s8(sum[0][0], x, a);
-        sum[0][1] = vmladavaq_s8(sum[0][1], x, b);
-        if (pixels > 1) {
-            const int8x16_t y = vldrbq_s8(second);
-            second += ER_BLOCK;
-            sum[1][0] = vmladavaq_s8(sum[1][0], y, a);
-            sum[1][1] = vmladavaq_s8(sum[1][1], y, b);
-        }
-        if (pixels > 2) {
-            const int8x16_t z = vldrbq_s8(third);
-            third += ER_BLOCK;
-            sum[2][0] = vmladavaq_s8(sum[2][0], z, a);
-            sum[2][1] = vmladavaq_s8(sum[2][1], z, b);
+    for (int32_t left = blocks; left > 0; left -= unrolled) {
+        for (int32_t i = 0; i < unrolled; i++, weights += 2 * ER_BLOCK) {
+            const int8x16_t a = vldrbq_s8(weights), b = vldrbq_s8(weights + ER_BLOCK);
+            const int8x16_t x = vldrbq_s8(patch);
+            patch += ER_BLOCK;
+            sum[0][0] = vmladavaq_s8(sum[0][0], x, a);
+            sum[0][1] = vmladavaq_s8(sum[0][1], x, b);
+            if (pixels > 1) {
+                const int8x16_t y = vldrbq_s8(second);
+                second += ER_BLOCK;
+                sum[1][0] = vmladavaq_s8(sum[1][0], y, a);
+                sum[1][1] = vmladavaq_s8(sum[1][1], y, b);
+            }
+            if (pixels > 2) {
+                const int8x16_t z = vldrbq_s8(third);
+                third += ER_BLOCK;
+                sum[2][0] = vmladavaq_s8(sum[2][0], z, a);
+                sum[2][1] = vmladavaq_s8(sum[2][1], z, b);
+            }
         }
     }
     for (int32_t i = 0; i < pixels; i++) {
@@ -56,28 +59,32 @@ ER_ALWAYS_INLINE const int8_t *two(const int8_t *patch, const int8_t *weights, i
 }
 
 ER_ALWAYS_INLINE void pairs(const int8_t *patch, const int8_t *weights, int32_t pitch,
-                            int32_t blocks, int32_t pixels, int32_t count, int32_t *to)
+                            int32_t blocks, int32_t unrolled, int32_t pixels, int32_t count,
+                            int32_t *to)
 {
     for (; count > 0; count--, to += 2) {
-        weights = two(patch, weights, pitch, blocks, pixels, to);
+        weights = two(patch, weights, pitch, blocks, unrolled, pixels, to);
     }
 }
 
-/* Most layers have few blocks: loops for their number need no counting and no clearing of sums. */
+/* Most layers have few blocks: loops for their number need no counting and no clearing of sums.
+ * Kernels of 3 x 3 taps and whole vectors of channels have a multiple of three. */
 ER_ALWAYS_INLINE void all_pairs(const layer *l, const int8_t *patch, const int8_t *weights,
                                 int32_t pixels, int32_t count, int32_t *to)
 {
     const int32_t pitch = l->pitch, blocks = l->blocks;
     if (blocks == 1) {
-        pairs(patch, weights, pitch, 1, pixels, count, to);
+        pairs(patch, weights, pitch, 1, 1, pixels, count, to);
     } else if (blocks == 2) {
-        pairs(patch, weights, pitch, 2, pixels, count, to);
+        pairs(patch, weights, pitch, 2, 1, pixels, count, to);
     } else if (blocks == 3) {
-        pairs(patch, weights, pitch, 3, pixels, count, to);
+        pairs(patch, weights, pitch, 3, 1, pixels, count, to);
     } else if (blocks == 4) {
-        pairs(patch, weights, pitch, 4, pixels, count, to);
+        pairs(patch, weights, pitch, 4, 1, pixels, count, to);
+    } else if (blocks % 3 == 0) {
+        pairs(patch, weights, pitch, blocks, 3, pixels, count, to);
     } else {
-        pairs(patch, weights, pitch, blocks, pixels, count, to);
+        pairs(patch, weights, pitch, blocks, 1, pixels, count, to);
     }
 }
 
@@ -96,7 +103,7 @@ ER_NEVER_INLINE void pairs_2(const layer *l, const int8_t *patch, const int8_t *
 ER_NEVER_INLINE void pairs_1(const layer *l, const int8_t *patch, const int8_t *weights,
                              int32_t count, int32_t *to)
 {
-    pairs(patch, weights, l->pitch, l->blocks, 1, count, to);
+    pairs(patch, weights, l->pitch, l->blocks, 1, 1, count, to);
 }
 
 ER_NEVER_INLINE void put_3(const layer *l, int32_t at, int32_t count, const int32_t *sums,

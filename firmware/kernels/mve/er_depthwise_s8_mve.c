@@ -155,13 +155,18 @@ static int8_t *fill_columns(int32_t count, int32_t zero, int8_t *to)
     return to;
 }
 
-/* `count` columns of four rows, each going on by its step; of TOGETHER channels if `whole`. */
-ER_ALWAYS_INLINE int8_t *weave(const int8_t *const row[SIDE], const int32_t step[SIDE],
-                               int32_t count, int32_t channels, int whole, int8_t *to)
+/* Where four rows of taps are read: each goes on by its step. */
+typedef struct {
+    const int8_t *row[SIDE];
+    int32_t step[SIDE];
+} rows;
+
+/* `count` columns of the channels in `some`, or of the TOGETHER bytes there if `whole`. */
+ER_ALWAYS_INLINE int8_t *weave(rows *r, int32_t count, mve_pred16_t some, int whole, int8_t *to)
 {
-    const mve_pred16_t some = vctp8q((uint32_t)channels);
-    const int8_t *a = row[0], *b = row[1], *c = row[2], *d = row[3];
-    const int32_t a_step = step[0], b_step = step[1], c_step = step[2], d_step = step[3];
+    const int8_t *a = r->row[0], *b = r->row[1], *c = r->row[2], *d = r->row[3];
+    const int32_t a_step = r->step[0], b_step = r->step[1];
+    const int32_t c_step = r->step[2], d_step = r->step[3];
     for (; count > 0; count--, to += COLUMN_BYTES) {
         int8x16x4_t woven;
         woven.val[0] = whole ? vldrbq_s8(a) : vldrbq_z_s8(a, some);
@@ -174,6 +179,10 @@ ER_ALWAYS_INLINE int8_t *weave(const int8_t *const row[SIDE], const int32_t step
         c += c_step;
         d += d_step;
     }
+    r->row[0] = a;
+    r->row[1] = b;
+    r->row[2] = c;
+    r->row[3] = d;
     return to;
 }
 
@@ -183,18 +192,22 @@ ER_NEVER_INLINE void fill_plane(const layer *l, const span *s, const int8_t *ima
 {
     const er_window *w = l->w;
     const int32_t depth = w->in_c, line = w->in_w * depth, start = (s->left + s->before) * depth;
-    const int8_t *row[SIDE];
-    int32_t step[SIDE];
+    /* Where TOGETHER bytes might reach beyond the image, only the channels are read. */
+    const int32_t risky =
+        channels == TOGETHER ? 0 : er_least(er_most((TOGETHER - 1) / depth, 1), s->inside);
+    rows r;
     int8_t zeros[ER_BLOCK];
     vstrbq_s8(zeros, vdupq_n_s8((int8_t)l->zero));
     for (int32_t i = 0; i < SIDE; i++, y += w->dilation_h) {
         const int is_inside = i < taps && y >= 0 && y < w->in_h;
-        row[i] = is_inside ? image + y * line + start : zeros;
-        step[i] = is_inside ? depth : 0;
+        r.row[i] = is_inside ? image + y * line + start : zeros;
+        r.step[i] = is_inside ? depth : 0;
     }
     to = fill_columns(s->before, l->zero, to);
-    to = channels == TOGETHER ? weave(row, step, s->inside, channels, 1, to)
-                              : weave(row, step, s->inside, channels, 0, to);
+    to = weave(&r, s->inside - risky, 0, 1, to);
+    if (risky > 0) {
+        to = weave(&r, risky, vctp8q((uint32_t)channels), 0, to);
+    }
     fill_columns(s->after, l->zero, to);
 }
 

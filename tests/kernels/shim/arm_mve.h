@@ -324,11 +324,9 @@ static inline int32x4_t vmlaq_n_s32(int32x4_t sum, int32x4_t a, int32_t b)
     return sum;
 }
 
-/* a * b + sum */
-static inline int32x4_t vmlasq_n_s32(int32x4_t a, int32x4_t b, int32_t sum)
+static inline int32x4_t vmulq_n_s32(int32x4_t a, int32_t b)
 {
-    SHIM_EACH(4, a.v[i] = (int32_t)((uint32_t)a.v[i] * (uint32_t)b.v[i] + (uint32_t)sum))
-    return a;
+    return vmlaq_n_s32(vdupq_n_s32(0), a, b);
 }
 
 static inline uint32x4_t vmulhq_u32(uint32x4_t a, uint32x4_t b)
