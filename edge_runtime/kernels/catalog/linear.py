@@ -51,7 +51,8 @@ def _symmetric(site: Site) -> str | None:
     return f"weights with the zero point {zero}" if zero else None
 
 
-def _window(site: Site) -> str | None:
+def symmetric_window(site: Site) -> str | None:
+    """What kernels for weights without zero point refuse."""
     return _images(site) or _symmetric(site)
 
 
@@ -62,8 +63,8 @@ def several_groups(site: Site) -> str | None:
 
 
 def ungrouped(site: Site) -> str | None:
-    """What kernels for one group of channels, and weights without zero point, refuse."""
-    return _window(site) or several_groups(site)
+    """The same, and several groups of channels."""
+    return symmetric_window(site) or several_groups(site)
 
 
 def row_weights(site: Site) -> str | None:
@@ -73,7 +74,7 @@ def row_weights(site: Site) -> str | None:
 
 def single_channel(site: Site) -> str | None:
     """Depthwise convolution of one channel is a convolution."""
-    refused = _window(site)
+    refused = symmetric_window(site)
     if refused is None and site.inputs[0].shape[3] != 1:
         return f"{site.inputs[0].shape[3]} input channels (one)"
     return refused
@@ -81,7 +82,7 @@ def single_channel(site: Site) -> str | None:
 
 def plain_depthwise(site: Site) -> str | None:
     """Refuses all but a channel of output for each of input."""
-    return _window(site) or _multiplied(site)
+    return symmetric_window(site) or _multiplied(site)
 
 
 def _multiplied(site: Site) -> str | None:
@@ -91,7 +92,7 @@ def _multiplied(site: Site) -> str | None:
 
 def _strips(site: Site) -> str | None:
     """What er_depthwise_3x3_s8_dsp cannot do, or er_depthwise_s8_dsp does with less."""
-    refused = _window(site)
+    refused = symmetric_window(site)
     if refused is not None:
         return refused
     slide = Sliding.of(site)
@@ -314,7 +315,7 @@ KERNELS = (
         "er_depthwise_s8_dsp",
         DepthwiseConv2D,
         "4 channels at a time by SMLABB",
-        _window,
+        symmetric_window,
         _depthwise_dsp,
         conv_struct,
     ),
@@ -371,7 +372,7 @@ KERNELS = (
         "er_depthwise_s8_ref",
         DepthwiseConv2D,
         "portable C",
-        _window,
+        symmetric_window,
         _depthwise_ref,
         conv_struct,
     ),

@@ -11,10 +11,10 @@ from edge_runtime.graph import Array
 from edge_runtime.kernels.catalog.linear import (
     conv_struct,
     linear_struct,
-    plain_depthwise,
     row_weights,
     shared_factors,
     single_channel,
+    symmetric_window,
     ungrouped,
 )
 from edge_runtime.kernels.geometry import Sliding, image_rows
@@ -37,10 +37,12 @@ _SIDE = 4
 _COLUMN_BYTES = VECTOR * _SIDE
 
 
-def _undilated(site: Site) -> str | None:
-    """Columns of taps lie side by side in er_conv_s8_mve's strip."""
-    dilation = Sliding.of(site).window.dilation[1]
-    return f"columns {dilation} apart" if dilation > 1 else None
+def _several_channels(site: Site) -> str | None:
+    """One input channel with several outputs, which is a convolution."""
+    refused = symmetric_window(site)
+    if refused is None and site.inputs[0].shape[3] == 1 and site.output.shape[3] > 1:
+        return "one input channel"
+    return refused
 
 
 def _constants(site: Site, pack: Callable[[Int8], Int8]) -> dict[str, Array]:
@@ -70,6 +72,8 @@ def _strip_bytes(slide: Sliding) -> int:
         together = max(_PIXELS_BYTES // slide.in_c // _PIXELS, 1) * _PIXELS
         return min(together, math.prod(slide.image)) * slide.in_c + VECTOR - 1
     column = slide.kernel[0] * slide.in_c
+    if slide.window.dilation[1] > 1:
+        return min(_PIXELS, slide.output[1]) * slide.kernel[1] * column + VECTOR - 1
     return slide.strip_columns(column) * column + VECTOR - 1
 
 
@@ -99,15 +103,7 @@ KERNELS = (
         "er_conv_s8_mve",
         Conv2D,
         "2 channels x 3 pixels by VMLADAVA",
-        lambda site: ungrouped(site) or _undilated(site),
-        _conv,
-        conv_struct,
-    ),
-    declare(
-        "er_conv_s8_mve",
-        DepthwiseConv2D,
-        "one input channel: as a convolution, 2 channels x 3 pixels by VMLADAVA",
-        lambda site: single_channel(site) or _undilated(site),
+        ungrouped,
         _conv,
         conv_struct,
     ),
@@ -115,8 +111,16 @@ KERNELS = (
         "er_depthwise_s8_mve",
         DepthwiseConv2D,
         "16 taps by VMLADAV",
-        plain_depthwise,
+        _several_channels,
         _depthwise,
+        conv_struct,
+    ),
+    declare(
+        "er_conv_s8_mve",
+        DepthwiseConv2D,
+        "one input channel: as a convolution, 2 channels x 3 pixels by VMLADAVA",
+        single_channel,
+        _conv,
         conv_struct,
     ),
     declare(

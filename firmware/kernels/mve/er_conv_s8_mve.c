@@ -4,7 +4,7 @@
  *
  * The rows below the kernel are copied to a strip, column by column: of each column kernel_h runs of
  * in_c elements. So the patch of an output is a run of `blocks` vectors of the strip, and patches of
- * neighbours overlap. Weights have the order of the strip, (column, row, element), filled with zeros
+ * neighbours overlap, unless columns are dilated. Weights have the order of the strip, (column, row, element), filled with zeros
  * up to whole vectors: what lies behind a patch does not count. Vectors of two channels alternate; a
  * last odd channel stands beside zeros.
  *
@@ -178,6 +178,18 @@ static int8_t *pieces(const int8_t *from, int32_t count, int32_t bytes, int32_t 
         }
         return to;
     }
+    if (bytes < ER_BLOCK) {
+        const mve_pred16_t some = vctp8q((uint32_t)bytes);
+        int8x16_t values = vdupq_n_s8((int8_t)zero);
+        for (; count > 0; count--, to += step) {
+            if (from != NULL) {
+                values = vldrbq_z_s8(from, some);
+                from += bytes;
+            }
+            vstrbq_p_s8(to, values, some);
+        }
+        return to;
+    }
     for (; count > 0; count--, to += step) {
         er_vector_run(from, bytes, zero, to);
         from = from == NULL ? NULL : from + bytes;
@@ -243,11 +255,24 @@ static void fill_strip(const er_conv_s8 *p, const uint16_t *offset, const int8_t
     }
 }
 
+/* With dilation, the patches of `pixels` pixels one behind the other. */
+static void fill_patches(const er_conv_s8 *p, const int8_t *input, int32_t top, int32_t left,
+                         int32_t pixels, int8_t *strip)
+{
+    const er_window *w = &p->window;
+    for (int32_t i = 0; i < pixels; i++, left += w->stride_w) {
+        for (int32_t tap = 0; tap < w->kernel_w; tap++, strip += w->kernel_h * w->in_c) {
+            fill_strip(p, NULL, input, top, left + tap * w->dilation_w, 1, strip);
+        }
+    }
+}
+
 static void convolve(const er_conv_s8 *p, const layer *l, const int8_t *input, int8_t *output,
                      int8_t *strip)
 {
     const er_window *w = &p->window;
-    const int32_t most = er_pixels_of_strip(w, w->kernel_h * w->in_c);
+    const int32_t most = w->dilation_w == 1 ? er_pixels_of_strip(w, w->kernel_h * w->in_c)
+                                            : er_least(w->out_w, ER_PIXELS);
     const int gathers = can_gather(w);
     uint16_t offset[2 * LANES];
     int32_t top = -w->pad_top;
@@ -257,8 +282,13 @@ static void convolve(const er_conv_s8 *p, const layer *l, const int8_t *input, i
     for (int32_t row = 0; row < w->out_h; row++, top += w->stride_h) {
         for (int32_t column = 0; column < w->out_w; column += most) {
             const int32_t pixels = er_least(w->out_w - column, most);
-            fill_strip(p, gathers ? offset : NULL, input, top, column * w->stride_w - w->pad_left,
-                       (pixels - 1) * w->stride_w + w->kernel_w, strip);
+            const int32_t left = column * w->stride_w - w->pad_left;
+            if (w->dilation_w == 1) {
+                fill_strip(p, gathers ? offset : NULL, input, top, left,
+                           (pixels - 1) * w->stride_w + w->kernel_w, strip);
+            } else {
+                fill_patches(p, input, top, left, pixels, strip);
+            }
             multiply_row(l, strip, pixels, output);
             output += pixels * w->out_c;
         }
@@ -292,7 +322,7 @@ void er_conv_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, vo
                      p->weights,
                      w->out_c,
                      (w->kernel_w * column + ER_BLOCK - 1) / ER_BLOCK,
-                     w->stride_w * column};
+                     (w->dilation_w == 1 ? w->stride_w : w->kernel_w) * column};
     const int are_pixels = w->kernel_h * w->kernel_w == 1 && w->stride_h * w->stride_w == 1 &&
                            w->pad_top + w->pad_left == 0 && w->out_w == w->in_w &&
                            w->out_h <= w->in_h;

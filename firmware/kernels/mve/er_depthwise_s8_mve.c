@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sixteen taps of one channel by one VMLADAVA. 16 channels of the rows below the kernel go to a
- * strip, in which the elements of four rows alternate: a word is a column of four taps of one
- * channel. Four such words, of columns below the kernel, are gathered to a vector. Larger kernels
- * are made of several blocks of 4 x 4 taps.
+ * Sixteen taps of one channel by one VMLADAV. The rows below the kernel go to a strip, for 16 output
+ * channels at a time, in which the elements of four rows alternate: a word is a column of four taps
+ * of one channel. Four such words, of columns below the kernel, are gathered to a vector. Larger
+ * kernels are made of several blocks of 4 x 4 taps.
  *
  * Weights are channel by channel, block by block, column by column, zeros standing for the taps that
  * the kernel lacks; an odd last channel is followed by one of zeros.
@@ -17,6 +17,7 @@ typedef struct {
     const er_window *w;
     er_outputs outputs;
     int32_t zero;
+    int32_t multiplier;   /* output channels of each input channel */
     int32_t blocks, down; /* in all, and one below the other */
     int32_t plane;        /* bytes of a strip of four rows */
 } layer;
@@ -26,7 +27,7 @@ typedef struct {
     int32_t left, before, inside, after; /* before and after: that many beside the image */
 } span;
 
-/* Up to TOGETHER channels from `first` on. */
+/* Up to TOGETHER output channels from `first` on. */
 typedef struct {
     const int8_t *weights;
     int32_t first, channels;
@@ -45,18 +46,21 @@ static inline int8x16_t taps_at(const int8_t *strip, uint32x4_t columns)
     return vreinterpretq_s8_s32(vldrwq_gather_offset_s32(words, columns));
 }
 
-/* `pixels` pixels, a constant, of the strip, for kernels of one block. */
-ER_ALWAYS_INLINE void one_block(const group *g, const int8_t *strip, uint32x4_t columns,
-                                int32_t pitch, int32_t pixels, int32_t *sums)
+/* What one block of taps makes of `pixels` pixels; it adds to the sums there if `adds`. These are
+ * constants. `step` is from the weights of a channel to the next. */
+ER_ALWAYS_INLINE void one_block(const int8_t *weights, int32_t step, int32_t channels,
+                                const int8_t *strip, uint32x4_t columns, int32_t pitch,
+                                int32_t pixels, int adds, int32_t *sums)
 {
-    const int8_t *weights = g->weights;
     uint32x4_t next = vaddq_n_u32(columns, SIDE);
-    for (int32_t left = g->channels; left > 0; left -= 2, sums += 2, weights += 2 * ER_BLOCK) {
-        const int8x16_t a = vldrbq_s8(weights), b = vldrbq_s8(weights + ER_BLOCK);
+    for (; channels > 0; channels -= 2, sums += 2, weights += 2 * step) {
+        const int8x16_t a = vldrbq_s8(weights), b = vldrbq_s8(weights + step);
         int32_t first[ER_PIXELS], second[ER_PIXELS];
         for (int32_t i = 0; i < pixels; i++) {
-            first[i] = vmladavq_s8(taps_at(strip + i * pitch, columns), a);
-            second[i] = vmladavq_s8(taps_at(strip + i * pitch, next), b);
+            first[i] = vmladavaq_s8(adds ? sums[i * ER_CHANNELS] : 0,
+                                    taps_at(strip + i * pitch, columns), a);
+            second[i] = vmladavaq_s8(adds ? sums[i * ER_CHANNELS + 1] : 0,
+                                     taps_at(strip + i * pitch, next), b);
         }
         for (int32_t i = 0; i < pixels; i++) {
             sums[i * ER_CHANNELS] = first[i];
@@ -67,20 +71,65 @@ ER_ALWAYS_INLINE void one_block(const group *g, const int8_t *strip, uint32x4_t 
     }
 }
 
-ER_NEVER_INLINE void multiply_3(const layer *l, const group *g, const int8_t *strip,
-                                int32_t *sums)
+/* Kernels of one block; `pixels` is a constant. */
+ER_ALWAYS_INLINE void multiply(const layer *l, const group *g, const int8_t *strip, int32_t pixels,
+                               int32_t *sums)
 {
     const er_window *w = l->w;
-    one_block(g, strip, columns_of(w->kernel_w, w->dilation_w), w->stride_w * COLUMN_BYTES, 3,
-              sums);
+    one_block(g->weights, ER_BLOCK, g->channels, strip, columns_of(w->kernel_w, w->dilation_w),
+              w->stride_w * COLUMN_BYTES, pixels, 0, sums);
 }
 
-ER_NEVER_INLINE void multiply_2(const layer *l, const group *g, const int8_t *strip,
-                                int32_t *sums)
+ER_NEVER_INLINE void multiply_3(const layer *l, const group *g, const int8_t *strip, int32_t *sums)
+{
+    multiply(l, g, strip, 3, sums);
+}
+
+ER_NEVER_INLINE void multiply_2(const layer *l, const group *g, const int8_t *strip, int32_t *sums)
+{
+    multiply(l, g, strip, 2, sums);
+}
+
+ER_NEVER_INLINE void multiply_1(const layer *l, const group *g, const int8_t *strip, int32_t *sums)
+{
+    multiply(l, g, strip, 1, sums);
+}
+
+ER_NEVER_INLINE void add_3(const int8_t *weights, int32_t step, int32_t channels,
+                           const int8_t *strip, uint32x4_t columns, int32_t pitch, int32_t *sums)
+{
+    one_block(weights, step, channels, strip, columns, pitch, 3, 1, sums);
+}
+
+ER_NEVER_INLINE void add_1(const int8_t *weights, int32_t step, int32_t channels,
+                           const int8_t *strip, uint32x4_t columns, int32_t pitch, int32_t *sums)
+{
+    one_block(weights, step, channels, strip, columns, pitch, 1, 1, sums);
+}
+
+/* Kernels of several blocks. */
+static void add_blocks(const layer *l, const group *g, const int8_t *strip, int32_t pixels,
+                       int32_t *sums)
 {
     const er_window *w = l->w;
-    one_block(g, strip, columns_of(w->kernel_w, w->dilation_w), w->stride_w * COLUMN_BYTES, 2,
-              sums);
+    const int32_t dilation = w->dilation_w, pitch = w->stride_w * COLUMN_BYTES;
+    const int32_t step = l->blocks * ER_BLOCK;
+    const int8_t *weights = g->weights;
+    for (int32_t i = 0; i < pixels * ER_CHANNELS; i++) {
+        sums[i] = 0;
+    }
+    for (int32_t i = l->down; i > 0; i--, strip += l->plane) {
+        const int8_t *place = strip;
+        for (int32_t taps = w->kernel_w; taps > 0; taps -= SIDE, weights += ER_BLOCK) {
+            const uint32x4_t columns = columns_of(er_least(taps, SIDE), dilation);
+            if (pixels == 3) {
+                add_3(weights, step, g->channels, place, columns, pitch, sums);
+            } else {
+                add_1(weights, step, g->channels, place, columns, pitch, sums);
+            }
+            place += SIDE * dilation * COLUMN_BYTES;
+        }
+    }
 }
 
 ER_NEVER_INLINE void put_3(const layer *l, const group *g, const int32_t *sums, int8_t *to)
@@ -93,52 +142,42 @@ ER_NEVER_INLINE void put_2(const layer *l, const group *g, const int32_t *sums, 
     er_put(&l->outputs, g->first, g->channels, sums, 2, 1, l->w->out_c, to);
 }
 
-/* One pixel, for kernels of any number of blocks. */
-static void several_blocks(const layer *l, const group *g, const int8_t *strip, int32_t *sums)
+ER_NEVER_INLINE void put_1(const layer *l, const group *g, const int32_t *sums, int8_t *to)
 {
-    const er_window *w = l->w;
-    const int8_t *weights = g->weights;
-    for (int32_t channel = 0; channel < g->channels; channel++) {
-        const int8_t *row = strip + channel * SIDE;
-        int32_t sum = 0;
-        for (int32_t i = 0; i < l->down; i++, row += l->plane) {
-            const int8_t *place = row;
-            for (int32_t taps = w->kernel_w; taps > 0; taps -= SIDE, weights += ER_BLOCK) {
-                const uint32x4_t columns = columns_of(er_least(taps, SIDE), w->dilation_w);
-                sum = vmladavaq_s8(sum, taps_at(place, columns), vldrbq_s8(weights));
-                place += SIDE * w->dilation_w * COLUMN_BYTES;
-            }
-        }
-        sums[channel] = sum;
-    }
+    er_put(&l->outputs, g->first, g->channels, sums, 1, 1, 0, to);
 }
 
-/* Three pixels at a time, and two in the end; a last one takes two before it along. */
-static void multiply_threes(const layer *l, const group *g, const int8_t *strip, int32_t pixels,
-                            int8_t *output)
+static void make_channels(const layer *l, const group *g, const int8_t *strip, int32_t pixels,
+                          int8_t *to)
 {
     const int32_t pitch = l->w->stride_w * COLUMN_BYTES, channels = l->w->out_c;
     int32_t sums[ER_PIXELS * ER_CHANNELS];
-    for (int32_t i = 0; i < pixels; i += ER_PIXELS) {
-        if (i + 2 == pixels) {
-            multiply_2(l, g, strip + i * pitch, sums);
-            put_2(l, g, sums, output + i * channels);
-            return;
-        }
-        const int32_t at = er_least(i, pixels - ER_PIXELS);
-        multiply_3(l, g, strip + at * pitch, sums);
-        put_3(l, g, sums, output + at * channels);
+    for (; pixels >= 3; pixels -= 3, strip += 3 * pitch, to += 3 * channels) {
+        multiply_3(l, g, strip, sums);
+        put_3(l, g, sums, to);
+    }
+    if (pixels == 2) {
+        multiply_2(l, g, strip, sums);
+        put_2(l, g, sums, to);
+    } else if (pixels == 1) {
+        multiply_1(l, g, strip, sums);
+        put_1(l, g, sums, to);
     }
 }
 
-static void multiply_ones(const layer *l, const group *g, const int8_t *strip, int32_t pixels,
-                          int8_t *output)
+/* The same for kernels of several blocks. */
+static void make_channels_of_blocks(const layer *l, const group *g, const int8_t *strip,
+                                    int32_t pixels, int8_t *to)
 {
-    const er_window *w = l->w;
-    int32_t sums[ER_CHANNELS];
-    for (; pixels > 0; pixels--, strip += w->stride_w * COLUMN_BYTES, output += w->out_c) {
-        several_blocks(l, g, strip, sums);
-        er_put(&l->outputs, g->first, g->channels, sums, 1, 1, 0, output);
+    const int32_t pitch = l->w->stride_w * COLUMN_BYTES, channels = l->w->out_c;
+    int32_t sums[ER_PIXELS * ER_CHANNELS];
+    for (; pixels >= 3; pixels -= 3, strip += 3 * pitch, to += 3 * channels) {
+        add_blocks(l, g, strip, 3, sums);
+        put_3(l, g, sums, to);
+    }
+    for (; pixels > 0; pixels--, strip += pitch, to += channels) {
+        add_blocks(l, g, strip, 1, sums);
+        put_1(l, g, sums, to);
     }
 }
 
@@ -155,58 +194,101 @@ static int8_t *fill_columns(int32_t count, int32_t zero, int8_t *to)
     return to;
 }
 
-/* Where four rows of taps are read: each goes on by its step. */
+/* Where four rows of taps are read: each goes on by its step, which is 0 outside the image. */
 typedef struct {
     const int8_t *row[SIDE];
     int32_t step[SIDE];
 } rows;
 
-/* `count` columns of the channels in `some`, or of the TOGETHER bytes there if `whole`. */
-ER_ALWAYS_INLINE int8_t *weave(rows *r, int32_t count, mve_pred16_t some, int whole, int8_t *to)
+/* The rows from `y` on, of at most `taps`, where the columns of a span begin that are in the image;
+ * `outside` stands for what is not. */
+static rows rows_of(const layer *l, const span *s, const int8_t *image, int32_t y, int32_t taps,
+                    const int8_t *outside)
 {
-    const int8_t *a = r->row[0], *b = r->row[1], *c = r->row[2], *d = r->row[3];
-    const int32_t a_step = r->step[0], b_step = r->step[1];
-    const int32_t c_step = r->step[2], d_step = r->step[3];
+    const er_window *w = l->w;
+    const int32_t depth = w->in_c, line = w->in_w * depth, start = (s->left + s->before) * depth;
+    rows r;
+    for (int32_t i = 0; i < SIDE; i++, y += w->dilation_h) {
+        const int is_inside = i < taps && y >= 0 && y < w->in_h;
+        r.row[i] = is_inside ? image + y * line + start : outside;
+        r.step[i] = is_inside ? depth : 0;
+    }
+    return r;
+}
+
+/* The rows `bytes` further on. */
+static inline rows rows_after(const rows *r, int32_t bytes)
+{
+    rows after = *r;
+    for (int32_t i = 0; i < SIDE; i++) {
+        after.row[i] += r->step[i] == 0 ? 0 : bytes;
+    }
+    return after;
+}
+
+/* `count` columns: of each row the bytes at `offset`, which side by side are just 16 bytes. */
+ER_ALWAYS_INLINE int8_t *weave(rows r, int32_t count, uint8x16_t offset, int side_by_side,
+                               int8_t *to)
+{
+    const int8_t *a = r.row[0], *b = r.row[1], *c = r.row[2], *d = r.row[3];
+    const int32_t a_step = r.step[0], b_step = r.step[1], c_step = r.step[2], d_step = r.step[3];
     for (; count > 0; count--, to += COLUMN_BYTES) {
         int8x16x4_t woven;
-        woven.val[0] = whole ? vldrbq_s8(a) : vldrbq_z_s8(a, some);
-        woven.val[1] = whole ? vldrbq_s8(b) : vldrbq_z_s8(b, some);
-        woven.val[2] = whole ? vldrbq_s8(c) : vldrbq_z_s8(c, some);
-        woven.val[3] = whole ? vldrbq_s8(d) : vldrbq_z_s8(d, some);
+        woven.val[0] = side_by_side ? vldrbq_s8(a) : vldrbq_gather_offset_s8(a, offset);
+        woven.val[1] = side_by_side ? vldrbq_s8(b) : vldrbq_gather_offset_s8(b, offset);
+        woven.val[2] = side_by_side ? vldrbq_s8(c) : vldrbq_gather_offset_s8(c, offset);
+        woven.val[3] = side_by_side ? vldrbq_s8(d) : vldrbq_gather_offset_s8(d, offset);
         vst4q_s8(to, woven);
         a += a_step;
         b += b_step;
         c += c_step;
         d += d_step;
     }
-    r->row[0] = a;
-    r->row[1] = b;
-    r->row[2] = c;
-    r->row[3] = d;
     return to;
 }
 
-/* The columns of a span of up to four rows of taps, the first at row `y` of the image. */
-ER_NEVER_INLINE void fill_plane(const layer *l, const span *s, const int8_t *image, int32_t y,
-                                int32_t taps, int32_t channels, int8_t *to)
+/* Which input channels the output channels of a group read, counted from that of the first. */
+static uint8x16_t channels_of(const layer *l, const group *g)
 {
-    const er_window *w = l->w;
-    const int32_t depth = w->in_c, line = w->in_w * depth, start = (s->left + s->before) * depth;
-    /* Where TOGETHER bytes might reach beyond the image, only the channels are read. */
-    const int32_t risky =
-        channels == TOGETHER ? 0 : er_least(er_most((TOGETHER - 1) / depth, 1), s->inside);
-    rows r;
-    int8_t zeros[ER_BLOCK];
-    vstrbq_s8(zeros, vdupq_n_s8((int8_t)l->zero));
-    for (int32_t i = 0; i < SIDE; i++, y += w->dilation_h) {
-        const int is_inside = i < taps && y >= 0 && y < w->in_h;
-        r.row[i] = is_inside ? image + y * line + start : zeros;
-        r.step[i] = is_inside ? depth : 0;
+    uint8_t offset[TOGETHER];
+    const int32_t multiplier = l->multiplier;
+    if (multiplier == 1) {
+        return vminq_u8(vidupq_n_u8(0, 1), vdupq_n_u8((uint8_t)(g->channels - 1)));
     }
+    int32_t left = multiplier - g->first % multiplier, channel = 0;
+    for (int32_t i = 0; i < TOGETHER; i++) {
+        offset[i] = (uint8_t)channel;
+        left--;
+        if (left == 0 && i + 1 < g->channels) {
+            channel++;
+            left = multiplier;
+        }
+    }
+    return vldrbq_u8(offset);
+}
+
+/* How many columns, counted from the last, may not be read 16 bytes at a time. */
+static inline int32_t unlike(const layer *l, const span *s, const group *g)
+{
+    if (l->multiplier > 1) {
+        return s->inside;
+    }
+    /* These bytes might reach beyond the image. */
+    const int32_t last = er_most((TOGETHER - 1) / l->w->in_c, 1);
+    return g->channels == TOGETHER ? 0 : er_least(last, s->inside);
+}
+
+/* The columns of a span; `r` says where those in the image begin. */
+ER_NEVER_INLINE void fill_plane(const layer *l, const span *s, const group *g, const rows *r,
+                                int8_t *to)
+{
+    const int32_t gathered = unlike(l, s, g), side_by_side = s->inside - gathered;
+    const int32_t channel = l->multiplier == 1 ? g->first : g->first / l->multiplier;
     to = fill_columns(s->before, l->zero, to);
-    to = weave(&r, s->inside - risky, 0, 1, to);
-    if (risky > 0) {
-        to = weave(&r, risky, vctp8q((uint32_t)channels), 0, to);
+    to = weave(rows_after(r, channel), side_by_side, vdupq_n_u8(0), 1, to);
+    if (gathered > 0) {
+        to = weave(rows_after(r, channel + side_by_side * l->w->in_c), gathered,
+                   channels_of(l, g), 0, to);
     }
     fill_columns(s->after, l->zero, to);
 }
@@ -216,17 +298,21 @@ static void make_pixels(const layer *l, const int8_t *weights, const int8_t *ima
                         span s, int32_t pixels, int8_t *strip, int8_t *to)
 {
     const er_window *w = l->w;
-    for (int32_t first = 0; first < w->in_c; first += TOGETHER) {
-        const group g = {weights, first, er_least(w->in_c - first, TOGETHER)};
-        int8_t *plane = strip;
-        for (int32_t taps = 0; taps < w->kernel_h; taps += SIDE, plane += l->plane) {
-            fill_plane(l, &s, image + first, top + taps * w->dilation_h, w->kernel_h - taps,
-                       g.channels, plane);
-        }
-        if (l->blocks == 1 && pixels >= ER_PIXELS) {
-            multiply_threes(l, &g, strip, pixels, to + first);
+    int8_t outside[ER_BLOCK];
+    vstrbq_s8(outside, vdupq_n_s8((int8_t)l->zero));
+    rows r = rows_of(l, &s, image, top, w->kernel_h, outside);
+    for (int32_t first = 0; first < w->out_c; first += TOGETHER) {
+        const group g = {weights, first, er_least(w->out_c - first, TOGETHER)};
+        if (l->blocks == 1) {
+            fill_plane(l, &s, &g, &r, strip);
+            make_channels(l, &g, strip, pixels, to + first);
         } else {
-            multiply_ones(l, &g, strip, pixels, to + first);
+            int8_t *plane = strip;
+            for (int32_t taps = 0; taps < w->kernel_h; taps += SIDE, plane += l->plane) {
+                r = rows_of(l, &s, image, top + taps * w->dilation_h, w->kernel_h - taps, outside);
+                fill_plane(l, &s, &g, &r, plane);
+            }
+            make_channels_of_blocks(l, &g, strip, pixels, to + first);
         }
         weights += TOGETHER * l->blocks * ER_BLOCK;
     }
@@ -250,6 +336,7 @@ void er_depthwise_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *outpu
                      {p->bias, p->mantissa, p->shift, 1, p->out_zero, p->act_min, p->act_max,
                       er_how_of(p->shift, w->out_c, p->out_zero, p->act_min)},
                      p->in_zero,
+                     w->out_c / w->in_c,
                      down * across,
                      down,
                      ((most - 1) * w->stride_w + reach) * COLUMN_BYTES};

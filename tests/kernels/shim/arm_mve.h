@@ -17,6 +17,7 @@ typedef uint16_t mve_pred16_t;
         type v[lanes];                                                                             \
     } name
 SHIM_VECTOR(int8_t, 16, int8x16_t);
+SHIM_VECTOR(uint8_t, 16, uint8x16_t);
 SHIM_VECTOR(int16_t, 8, int16x8_t);
 SHIM_VECTOR(uint16_t, 8, uint16x8_t);
 SHIM_VECTOR(int32_t, 4, int32x4_t);
@@ -105,6 +106,20 @@ static inline int16x8_t vldrbq_z_s16(const int8_t *from, mve_pred16_t p)
     return r;
 }
 
+static inline uint8x16_t vldrbq_u8(const uint8_t *from)
+{
+    uint8x16_t r;
+    SHIM_EACH(16, r.v[i] = from[i])
+    return r;
+}
+
+static inline int8x16_t vldrbq_gather_offset_s8(const int8_t *from, uint8x16_t offsets)
+{
+    int8x16_t r;
+    SHIM_EACH(16, r.v[i] = from[offsets.v[i]])
+    return r;
+}
+
 static inline uint16x8_t vldrhq_u16(const uint16_t *from)
 {
     uint16x8_t r;
@@ -159,6 +174,13 @@ static inline int8x16_t vdupq_n_s8(int8_t a)
     return r;
 }
 
+static inline uint8x16_t vdupq_n_u8(uint8_t a)
+{
+    uint8x16_t r;
+    SHIM_EACH(16, r.v[i] = a)
+    return r;
+}
+
 static inline int32x4_t vdupq_n_s32(int32_t a)
 {
     int32x4_t r;
@@ -187,6 +209,19 @@ static inline uint32x4_t vidupq_n_u32(uint32_t start, uint32_t step)
     return r;
 }
 
+static inline uint8x16_t vidupq_n_u8(uint32_t start, uint32_t step)
+{
+    uint8x16_t r;
+    SHIM_EACH(16, r.v[i] = (uint8_t)(start + i * step))
+    return r;
+}
+
+static inline uint8x16_t vminq_u8(uint8x16_t a, uint8x16_t b)
+{
+    SHIM_EACH(16, a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i])
+    return a;
+}
+
 static inline int8x16_t vreinterpretq_s8_s32(int32x4_t a)
 {
     int8x16_t r;
@@ -213,11 +248,6 @@ static inline int32_t vmladavaq_s8(int32_t sum, int8x16_t a, int8x16_t b)
     uint32_t r = (uint32_t)sum;
     SHIM_EACH(16, r += (uint32_t)(a.v[i] * b.v[i]))
     return (int32_t)r;
-}
-
-static inline int32_t vmladavq_s8(int8x16_t a, int8x16_t b)
-{
-    return vmladavaq_s8(0, a, b);
 }
 
 static inline int32x4_t vaddq_s32(int32x4_t a, int32x4_t b)
