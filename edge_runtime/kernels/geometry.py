@@ -142,9 +142,18 @@ class Sliding:
         """How many columns the strip of an MVE kernel holds: er_pixels_of_strip says for whom."""
         stride, reach = self.window.stride[1], self.reach[1]
         more = _COLUMNS_BYTES // column_bytes - reach
-        fit = more // stride + 1 if more >= 0 else 0
-        pixels = min(self.output[1], max(fit - fit % _TOGETHER, _TOGETHER))
-        return (pixels - 1) * stride + reach
+        return (self._together(more // stride + 1 if more >= 0 else 0) - 1) * stride + reach
+
+    def patch_columns(self, column_bytes: int) -> int:
+        """The same of er_conv_s8_mve, where neighbours may have no columns in common."""
+        stride, taps = self.window.stride[1], self.kernel[1]
+        if self.window.dilation[1] == 1 and stride <= taps:
+            return self.strip_columns(column_bytes)
+        return self._together(_COLUMNS_BYTES // (taps * column_bytes)) * taps
+
+    def _together(self, fit: int) -> int:
+        """How many pixels of a row those kernels make from a strip that has room for so many."""
+        return min(self.output[1], max(fit - fit % _TOGETHER, _TOGETHER))
 
     def are_pixels(self) -> bool:
         """Whether each output is made of one pixel of the input, all in the same order."""

@@ -72,9 +72,7 @@ def _strip_bytes(slide: Sliding) -> int:
         together = max(_PIXELS_BYTES // slide.in_c // _PIXELS, 1) * _PIXELS
         return min(together, math.prod(slide.image)) * slide.in_c + VECTOR - 1
     column = slide.kernel[0] * slide.in_c
-    if slide.window.dilation[1] > 1:
-        return min(_PIXELS, slide.output[1]) * slide.kernel[1] * column + VECTOR - 1
-    return slide.strip_columns(column) * column + VECTOR - 1
+    return slide.patch_columns(column) * column + VECTOR - 1
 
 
 def _depthwise(site: Site) -> Demand:

@@ -164,35 +164,36 @@ static void multiply_row(const layer *l, const int8_t *strip, int32_t pixels, in
     }
 }
 
-/* `count` pieces of `bytes` bytes each, side by side (or, from NULL, of zeros), to every `step`. */
-static int8_t *pieces(const int8_t *from, int32_t count, int32_t bytes, int32_t step, int32_t zero,
-                      int8_t *to)
+/* Pieces of a row: `bytes` each, `apart` from one to the next there, and `step` where they go. */
+typedef struct {
+    int32_t bytes, apart, step;
+} cut;
+
+/* `count` pieces (or, from NULL, as many of zeros). */
+static int8_t *pieces(const int8_t *from, int32_t count, cut c, int32_t zero, int8_t *to)
 {
-    if (bytes == step) {
-        er_vector_run(from, count * bytes, zero, to);
-        return to + count * bytes;
+    if (c.bytes == c.step && c.bytes == c.apart) {
+        er_vector_run(from, count * c.bytes, zero, to);
+        return to + count * c.bytes;
     }
-    if (bytes == ER_BLOCK && from != NULL) {
-        for (; count > 0; count--, from += ER_BLOCK, to += step) {
+    const mve_pred16_t some = vctp8q((uint32_t)c.bytes);
+    if (from == NULL && c.bytes <= ER_BLOCK) {
+        for (; count > 0; count--, to += c.step) {
+            vstrbq_p_s8(to, vdupq_n_s8((int8_t)zero), some);
+        }
+    } else if (c.bytes == ER_BLOCK) {
+        for (; count > 0; count--, from += c.apart, to += c.step) {
             vstrbq_s8(to, vldrbq_s8(from));
         }
-        return to;
-    }
-    if (bytes < ER_BLOCK) {
-        const mve_pred16_t some = vctp8q((uint32_t)bytes);
-        int8x16_t values = vdupq_n_s8((int8_t)zero);
-        for (; count > 0; count--, to += step) {
-            if (from != NULL) {
-                values = vldrbq_z_s8(from, some);
-                from += bytes;
-            }
-            vstrbq_p_s8(to, values, some);
+    } else if (c.bytes < ER_BLOCK) {
+        for (; count > 0; count--, from += c.apart, to += c.step) {
+            vstrbq_p_s8(to, vldrbq_z_s8(from, some), some);
         }
-        return to;
-    }
-    for (; count > 0; count--, to += step) {
-        er_vector_run(from, bytes, zero, to);
-        from = from == NULL ? NULL : from + bytes;
+    } else {
+        for (; count > 0; count--, to += c.step) {
+            er_vector_run(from, c.bytes, zero, to);
+            from = from == NULL ? NULL : from + c.apart;
+        }
     }
     return to;
 }
@@ -226,44 +227,81 @@ static int can_gather(const er_window *w)
            w->kernel_h * w->dilation_h * w->in_w * w->in_c <= UINT16_MAX;
 }
 
-/* The columns from `left` on of the rows from `top` on. */
+/* Columns of the image, `apart` columns from one to the next; `step` bytes where they go. */
+typedef struct {
+    int32_t left, count, apart, step;
+} columns;
+
+/* How many of `count` columns lie left of column `end`. */
+static inline int32_t columns_before(columns c, int32_t end)
+{
+    const int32_t before = (end - c.left + c.apart - 1) / c.apart;
+    return end <= c.left ? 0 : er_least(before, c.count);
+}
+
+/* Columns of the rows from `top` on; at `offset` as `gather` takes them, where that is not NULL. */
 static void fill_strip(const er_conv_s8 *p, const uint16_t *offset, const int8_t *input,
-                       int32_t top, int32_t left, int32_t columns, int8_t *strip)
+                       int32_t top, columns k, int8_t *strip)
 {
     const er_window *w = &p->window;
-    const int32_t bytes = w->in_c, step = w->kernel_h * bytes, zero = p->in_zero;
-    const int32_t before = er_least(er_most(-left, 0), columns);
-    const int32_t inside = er_most(er_least(w->in_w - left, columns) - before, 0);
-    const int32_t after = columns - before - inside;
+    const int32_t bytes = w->in_c, zero = p->in_zero;
+    const int32_t before = columns_before(k, 0);
+    const int32_t inside = columns_before(k, w->in_w) - before;
+    const int32_t after = k.count - before - inside;
+    const int32_t start = (k.left + before * k.apart) * bytes;
     const int32_t bottom = top + (w->kernel_h - 1) * w->dilation_h;
     if (offset != NULL && top >= 0 && bottom < w->in_h) {
-        er_vector_run(NULL, before * step, zero, strip);
-        strip += before * step;
-        gather(offset, input + (top * w->in_w + left + before) * bytes, inside, bytes, step, strip);
-        er_vector_run(NULL, after * step, zero, strip + inside * step);
+        er_vector_run(NULL, before * k.step, zero, strip);
+        strip += before * k.step;
+        gather(offset, input + top * w->in_w * bytes + start, inside, bytes, k.step, strip);
+        er_vector_run(NULL, after * k.step, zero, strip + inside * k.step);
         return;
     }
+    const cut c = {bytes, k.apart * bytes, k.step};
     for (int32_t row = 0, y = top; row < w->kernel_h; row++, y += w->dilation_h) {
         int8_t *to = strip + row * bytes;
         if (y < 0 || y >= w->in_h) {
-            pieces(NULL, columns, bytes, step, zero, to);
+            pieces(NULL, k.count, c, zero, to);
             continue;
         }
-        to = pieces(NULL, before, bytes, step, zero, to);
-        to = pieces(input + (y * w->in_w + left + before) * bytes, inside, bytes, step, zero, to);
-        pieces(NULL, after, bytes, step, zero, to);
+        to = pieces(NULL, before, c, zero, to);
+        to = pieces(input + y * w->in_w * bytes + start, inside, c, zero, to);
+        pieces(NULL, after, c, zero, to);
     }
 }
 
-/* With dilation, the patches of `pixels` pixels one behind the other. */
-static void fill_patches(const er_conv_s8 *p, const int8_t *input, int32_t top, int32_t left,
-                         int32_t pixels, int8_t *strip)
+/* Whether the patches of neighbours have no columns in common, or not in the same order: each then
+ * has a place of its own in the strip. */
+static inline int are_apart(const er_window *w)
+{
+    return w->dilation_w > 1 || w->stride_w > w->kernel_w;
+}
+
+/* How many pixels of a row a strip serves. */
+static int32_t pixels_of_strip(const er_window *w)
+{
+    const int32_t column = w->kernel_h * w->in_c;
+    if (!are_apart(w)) {
+        return er_pixels_of_strip(w, column);
+    }
+    const int32_t fit = ER_STRIP_BYTES / (w->kernel_w * column);
+    return er_least(w->out_w, er_most(fit - fit % ER_PIXELS, ER_PIXELS));
+}
+
+/* What `pixels` pixels read whose first taps are at (top, left). */
+static void fill(const er_conv_s8 *p, const uint16_t *offset, const int8_t *input, int32_t top,
+                 int32_t left, int32_t pixels, int8_t *strip)
 {
     const er_window *w = &p->window;
-    for (int32_t i = 0; i < pixels; i++, left += w->stride_w) {
-        for (int32_t tap = 0; tap < w->kernel_w; tap++, strip += w->kernel_h * w->in_c) {
-            fill_strip(p, NULL, input, top, left + tap * w->dilation_w, 1, strip);
-        }
+    const int32_t taps = w->kernel_w, column = w->kernel_h * w->in_c;
+    if (!are_apart(w)) {
+        const columns all = {left, (pixels - 1) * w->stride_w + taps, 1, column};
+        fill_strip(p, offset, input, top, all, strip);
+        return;
+    }
+    for (int32_t tap = 0; tap < taps; tap++, left += w->dilation_w, strip += column) {
+        const columns one_each = {left, pixels, w->stride_w, taps * column};
+        fill_strip(p, NULL, input, top, one_each, strip);
     }
 }
 
@@ -271,8 +309,7 @@ static void convolve(const er_conv_s8 *p, const layer *l, const int8_t *input, i
                      int8_t *strip)
 {
     const er_window *w = &p->window;
-    const int32_t most = w->dilation_w == 1 ? er_pixels_of_strip(w, w->kernel_h * w->in_c)
-                                            : er_least(w->out_w, ER_PIXELS);
+    const int32_t most = pixels_of_strip(w);
     const int gathers = can_gather(w);
     uint16_t offset[2 * LANES];
     int32_t top = -w->pad_top;
@@ -282,13 +319,8 @@ static void convolve(const er_conv_s8 *p, const layer *l, const int8_t *input, i
     for (int32_t row = 0; row < w->out_h; row++, top += w->stride_h) {
         for (int32_t column = 0; column < w->out_w; column += most) {
             const int32_t pixels = er_least(w->out_w - column, most);
-            const int32_t left = column * w->stride_w - w->pad_left;
-            if (w->dilation_w == 1) {
-                fill_strip(p, gathers ? offset : NULL, input, top, left,
-                           (pixels - 1) * w->stride_w + w->kernel_w, strip);
-            } else {
-                fill_patches(p, input, top, left, pixels, strip);
-            }
+            fill(p, gathers ? offset : NULL, input, top, column * w->stride_w - w->pad_left, pixels,
+                 strip);
             multiply_row(l, strip, pixels, output);
             output += pixels * w->out_c;
         }
@@ -322,7 +354,7 @@ void er_conv_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, vo
                      p->weights,
                      w->out_c,
                      (w->kernel_w * column + ER_BLOCK - 1) / ER_BLOCK,
-                     (w->dilation_w == 1 ? w->stride_w : w->kernel_w) * column};
+                     (are_apart(w) ? w->kernel_w : w->stride_w) * column};
     const int are_pixels = w->kernel_h * w->kernel_w == 1 && w->stride_h * w->stride_w == 1 &&
                            w->pad_top + w->pad_left == 0 && w->out_w == w->in_w &&
                            w->out_h <= w->in_h;

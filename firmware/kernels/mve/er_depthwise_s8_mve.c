@@ -95,16 +95,30 @@ ER_NEVER_INLINE void multiply_1(const layer *l, const group *g, const int8_t *st
     multiply(l, g, strip, 1, sums);
 }
 
-ER_NEVER_INLINE void add_3(const int8_t *weights, int32_t step, int32_t channels,
-                           const int8_t *strip, uint32x4_t columns, int32_t pitch, int32_t *sums)
+/* A block of several; `pixels` is a constant. */
+ER_ALWAYS_INLINE void add(const int8_t *weights, int32_t step, int32_t channels,
+                          const int8_t *strip, uint32x4_t columns, int32_t pitch, int32_t pixels,
+                          int adds, int32_t *sums)
 {
-    one_block(weights, step, channels, strip, columns, pitch, 3, 1, sums);
+    if (adds) {
+        one_block(weights, step, channels, strip, columns, pitch, pixels, 1, sums);
+    } else {
+        one_block(weights, step, channels, strip, columns, pitch, pixels, 0, sums);
+    }
+}
+
+ER_NEVER_INLINE void add_3(const int8_t *weights, int32_t step, int32_t channels,
+                           const int8_t *strip, uint32x4_t columns, int32_t pitch, int adds,
+                           int32_t *sums)
+{
+    add(weights, step, channels, strip, columns, pitch, 3, adds, sums);
 }
 
 ER_NEVER_INLINE void add_1(const int8_t *weights, int32_t step, int32_t channels,
-                           const int8_t *strip, uint32x4_t columns, int32_t pitch, int32_t *sums)
+                           const int8_t *strip, uint32x4_t columns, int32_t pitch, int adds,
+                           int32_t *sums)
 {
-    one_block(weights, step, channels, strip, columns, pitch, 1, 1, sums);
+    add(weights, step, channels, strip, columns, pitch, 1, adds, sums);
 }
 
 /* Kernels of several blocks. */
@@ -115,17 +129,15 @@ static void add_blocks(const layer *l, const group *g, const int8_t *strip, int3
     const int32_t dilation = w->dilation_w, pitch = w->stride_w * COLUMN_BYTES;
     const int32_t step = l->blocks * ER_BLOCK;
     const int8_t *weights = g->weights;
-    for (int32_t i = 0; i < pixels * ER_CHANNELS; i++) {
-        sums[i] = 0;
-    }
     for (int32_t i = l->down; i > 0; i--, strip += l->plane) {
         const int8_t *place = strip;
         for (int32_t taps = w->kernel_w; taps > 0; taps -= SIDE, weights += ER_BLOCK) {
             const uint32x4_t columns = columns_of(er_least(taps, SIDE), dilation);
+            const int adds = weights != g->weights;
             if (pixels == 3) {
-                add_3(weights, step, g->channels, place, columns, pitch, sums);
+                add_3(weights, step, g->channels, place, columns, pitch, adds, sums);
             } else {
-                add_1(weights, step, g->channels, place, columns, pitch, sums);
+                add_1(weights, step, g->channels, place, columns, pitch, adds, sums);
             }
             place += SIDE * dilation * COLUMN_BYTES;
         }
@@ -165,19 +177,21 @@ static void make_channels(const layer *l, const group *g, const int8_t *strip, i
     }
 }
 
-/* The same for kernels of several blocks. */
+/* The same for kernels of several blocks, where the last three pixels may overlap those before. */
 static void make_channels_of_blocks(const layer *l, const group *g, const int8_t *strip,
                                     int32_t pixels, int8_t *to)
 {
     const int32_t pitch = l->w->stride_w * COLUMN_BYTES, channels = l->w->out_c;
+    const int32_t together = pixels < 3 ? 1 : 3;
     int32_t sums[ER_PIXELS * ER_CHANNELS];
-    for (; pixels >= 3; pixels -= 3, strip += 3 * pitch, to += 3 * channels) {
-        add_blocks(l, g, strip, 3, sums);
-        put_3(l, g, sums, to);
-    }
-    for (; pixels > 0; pixels--, strip += pitch, to += channels) {
-        add_blocks(l, g, strip, 1, sums);
-        put_1(l, g, sums, to);
+    for (int32_t i = 0; i < pixels; i += together) {
+        const int32_t at = er_least(i, pixels - together);
+        add_blocks(l, g, strip + at * pitch, together, sums);
+        if (together == 3) {
+            put_3(l, g, sums, to + at * channels);
+        } else {
+            put_1(l, g, sums, to + at * channels);
+        }
     }
 }
 
