@@ -217,11 +217,17 @@ def nibbles_first(rows: Int8) -> Int8:
 
 def pack_groups(rows: Int8) -> Int8:
     """For er_conv_s16_dsp: see the head of that file."""
-    count, depth = rows.shape
-    groups = -(-depth // GROUP)
-    filled = np.zeros((count, groups * GROUP), np.int8)
-    filled[:, :depth] = rows
-    return filled.reshape(count, groups, GROUP)[..., _PAIRS].reshape(-1)
+    return _fill(rows, GROUP).reshape(len(rows), -1, GROUP)[..., _PAIRS].reshape(-1)
+
+
+def pack_halves(rows: Int8) -> Int8:
+    """For er_conv_s16_mve: see the head of that file."""
+    return _fill(rows, VECTOR // 2).reshape(-1)
+
+
+def _fill(rows: Int8, group: int) -> Int8:
+    """Rows with zeros at their end up to whole groups."""
+    return np.pad(rows, ((0, 0), (0, -rows.shape[1] % group)))
 
 
 def pack_row_pairs(rows: Int8) -> Int8:

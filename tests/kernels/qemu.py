@@ -48,7 +48,7 @@ class QemuCore:
         self._elf = cached(
             "kernel-tests",
             digest(
-                *(kernel_fingerprint(), driver.read_bytes(), _SCRIPT, board),
+                *(kernel_fingerprint(), driver.read_bytes(), _SCRIPT, board, *self.isas),
                 find_toolchain(compiler).version,
             ),
             f"qemu-{compiler}.elf",

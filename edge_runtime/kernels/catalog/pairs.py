@@ -263,6 +263,7 @@ _COMPARISONS: tuple[type[Op], ...] = (
 KERNELS = (
     *_ADDITIONS,
     *(_pair("sub", kind, ops.Sub, _sum_struct) for kind in ("s8", "s16")),
+    declare("er_mul_s8_mve", ops.Mul, "by VQRDMULH", _ordinary_product, _over, _product_struct),
     declare("er_mul_s8_dsp", ops.Mul, "by SMMLAR", _ordinary_product, _over, _product_struct),
     *(_pair("mul", kind, ops.Mul, _product_struct) for kind in ("s8", "s16")),
     _pair("div", "s8", ops.Div, _product_struct),

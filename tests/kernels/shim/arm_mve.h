@@ -106,6 +106,18 @@ static inline int16x8_t vldrbq_z_s16(const int8_t *from, mve_pred16_t p)
     return r;
 }
 
+static inline int16x8_t vldrbq_s16(const int8_t *from)
+{
+    return vldrbq_z_s16(from, 0xffff);
+}
+
+static inline int16x8_t vldrhq_s16(const int16_t *from)
+{
+    int16x8_t r;
+    SHIM_EACH(8, r.v[i] = from[i])
+    return r;
+}
+
 static inline uint8x16_t vldrbq_u8(const uint8_t *from)
 {
     uint8x16_t r;
@@ -248,6 +260,19 @@ static inline int32_t vmladavaq_s8(int32_t sum, int8x16_t a, int8x16_t b)
     uint32_t r = (uint32_t)sum;
     SHIM_EACH(16, r += (uint32_t)(a.v[i] * b.v[i]))
     return (int32_t)r;
+}
+
+static inline int32_t vmladavaq_s16(int32_t sum, int16x8_t a, int16x8_t b)
+{
+    uint32_t r = (uint32_t)sum;
+    SHIM_EACH(8, r += (uint32_t)(a.v[i] * b.v[i]))
+    return (int32_t)r;
+}
+
+static inline int32x4_t vmulq_s32(int32x4_t a, int32x4_t b)
+{
+    SHIM_EACH(4, a.v[i] = (int32_t)((uint32_t)a.v[i] * (uint32_t)b.v[i]))
+    return a;
 }
 
 static inline int32x4_t vaddq_s32(int32x4_t a, int32x4_t b)
