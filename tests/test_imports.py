@@ -17,8 +17,8 @@ CORE = {
 }  # fmt: skip
 TOP = {
     "__main__", "accuracy", "api", "bench", "bench_flash", "bench_grid", "bench_parts",
-    "boards_doc", "calibration", "cli", "diff", "emulation", "fit", "jobs", "latency_page", "measure",
-    "measurement", "onnx_coverage", "onnx_coverage_page", "power", "power_monitors",
+    "boards_doc", "calibration", "cli", "diff", "emulation", "fit", "jobs", "latency_page",
+    "measure", "measurement", "onnx_coverage", "onnx_coverage_page", "power", "power_monitors",
     "profile_record", "profile_tables", "profiling", "progress", "quickstart", "report",
     "results", "sizes", "summary", "tables",
 }  # fmt: skip
