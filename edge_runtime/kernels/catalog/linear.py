@@ -7,6 +7,15 @@ from collections.abc import Callable
 from edge_runtime.graph import Array, DType, Rounding
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
+from edge_runtime.kernels.loops import (
+    by_all_taps,
+    by_four_channels,
+    by_four_outputs,
+    by_four_pixels,
+    by_four_rows,
+    by_strips,
+    by_taps,
+)
 from edge_runtime.kernels.packing import (
     channels_first,
     channels_last,
@@ -293,6 +302,7 @@ KERNELS = (
         _strips,
         _depthwise_3x3_dsp,
         conv_struct,
+        terms=by_strips,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -301,6 +311,7 @@ KERNELS = (
         ungrouped,
         _conv_dsp,
         conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -309,6 +320,7 @@ KERNELS = (
         single_channel,
         _conv_dsp,
         conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_depthwise_s8_dsp",
@@ -317,6 +329,7 @@ KERNELS = (
         _window,
         _depthwise_dsp,
         conv_struct,
+        terms=by_taps,
     ),
     declare(
         "er_linear_s8_dsp",
@@ -325,6 +338,7 @@ KERNELS = (
         row_weights,
         _linear_dsp,
         linear_struct,
+        terms=by_four_rows,
     ),
     declare(
         "er_depthwise_s8_m0",
@@ -333,6 +347,7 @@ KERNELS = (
         _small_factors(plain_depthwise),
         _depthwise_m0,
         conv_struct,
+        terms=by_all_taps,
     ),
     declare(
         "er_conv_s8_m0",
@@ -341,6 +356,7 @@ KERNELS = (
         _small_factors(ungrouped),
         _conv_m0,
         conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_conv_s8_m0",
@@ -349,6 +365,7 @@ KERNELS = (
         _small_factors(single_channel),
         _conv_m0,
         conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_linear_s8_m0",
@@ -357,6 +374,7 @@ KERNELS = (
         _small_factors(row_weights),
         _linear_ref,
         linear_struct,
+        terms=by_four_outputs,
     ),
     declare("er_conv_s8_ref", Conv2D, "portable C", ungrouped, _conv_ref, conv_struct),
     declare(
