@@ -21,8 +21,9 @@ enum {
 
 /* How the factors of a layer are applied. */
 typedef enum {
-    ER_TWICE, /* all are less than 1, and rounded twice */
-    ER_ONE,   /* all are less than 1, and rounded once */
+    ER_POSITIVE, /* all are less than 1, rounded twice, and what they make of negative sums is cut */
+    ER_TWICE,    /* all are less than 1, and rounded twice */
+    ER_ONE,      /* all are less than 1, and rounded once */
     ER_ANY
 } er_how;
 
@@ -36,7 +37,7 @@ typedef struct {
 } er_outputs;
 
 /* The way that serves all of `count` factors. */
-ER_SHARED er_how er_how_of(const int8_t *shift, int32_t count)
+ER_SHARED er_how er_how_of(const int8_t *shift, int32_t count, int32_t zero, int32_t low)
 {
     int32_t least = INT8_MAX, most = INT8_MIN;
     for (; count > 0; count -= ER_BLOCK, shift += ER_BLOCK) {
@@ -46,7 +47,7 @@ ER_SHARED er_how er_how_of(const int8_t *shift, int32_t count)
         most = vmaxvq_p_s8((int8_t)most, shifts, some);
     }
     if (most < 0 && !er_rounds_once(least)) {
-        return ER_TWICE;
+        return low >= zero ? ER_POSITIVE : ER_TWICE;
     }
     return ER_ROUNDS_ONCE && most < -ER_ONCE ? ER_ONE : ER_ANY;
 }
@@ -54,83 +55,64 @@ ER_SHARED er_how er_how_of(const int8_t *shift, int32_t count)
 /* Four sums times their factors. gemmlowp's doubling high multiply is VQRDMULH. Its shift rounds
  * halves away from zero, VRSHL upwards: taking 1 from negative numbers first makes up for it.
  * Rounded once, what is cut off below the upper half makes no difference to the shift. */
-ER_ALWAYS_INLINE int32x4_t er_scaled(int32x4_t sums, int32x4_t mantissa, int32x4_t shift, int once)
+ER_ALWAYS_INLINE int32x4_t er_scaled(int32x4_t sums, int32x4_t mantissa, int32x4_t shift,
+                                     er_how how)
 {
-    if (once) {
+    if (how == ER_ONE) {
         return vrshlq_s32(vqdmulhq_s32(sums, mantissa), shift);
     }
     const int32x4_t high = vqrdmulhq_s32(sums, mantissa);
-    return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), shift);
+    const int32x4_t nudged = how == ER_POSITIVE ? high : vaddq_s32(high, vshrq_n_s32(high, 31));
+    return vrshlq_s32(nudged, shift);
 }
 
-/* Where the parameters of outputs are read, and what all outputs share: no store changes them. */
-typedef struct {
-    const int32_t *bias, *mantissa;
-    const int8_t *shift;
-    int32_t step, zero; /* step: to the factors of the next four outputs */
-    int32x4_t low, high;
-} er_reader;
-
-/* Those of four outputs. */
+/* The parameters of four outputs. */
 typedef struct {
     int32x4_t bias, mantissa, shift;
 } er_factors;
 
-ER_ALWAYS_INLINE er_factors er_next_factors(er_reader *r, int once)
-{
-    const int32x4_t shift = vldrbq_s32(r->shift);
-    const er_factors f = {vldrwq_s32(r->bias), vldrwq_s32(r->mantissa),
-                          once ? vaddq_n_s32(shift, ER_ONCE) : shift};
-    r->bias += 4;
-    r->mantissa += r->step;
-    r->shift += r->step;
-    return f;
-}
+/* What all outputs share: no store changes it. */
+typedef struct {
+    int32x4_t low, high;
+    int32_t zero;
+} er_bounds;
 
-ER_ALWAYS_INLINE int32x4_t er_output(const er_reader *r, const int32_t *sums, er_factors f,
-                                     int once)
+ER_ALWAYS_INLINE int32x4_t er_output(const er_bounds *b, const int32_t *sums, er_factors f,
+                                     er_how how)
 {
     const int32x4_t sum = vaddq_s32(vldrwq_s32(sums), f.bias);
-    const int32x4_t scaled = er_scaled(sum, f.mantissa, f.shift, once);
-    return vminq_s32(vmaxq_s32(vaddq_n_s32(scaled, r->zero), r->low), r->high);
-}
-
-ER_ALWAYS_INLINE er_reader er_reader_at(const er_outputs *o, int32_t at)
-{
-    const er_reader r = {o->bias + at, o->mantissa + at * o->each, o->shift + at * o->each,
-                         4 * o->each, o->zero, vdupq_n_s32(o->low), vdupq_n_s32(o->high)};
-    return r;
+    const int32x4_t scaled = er_scaled(sum, f.mantissa, f.shift, how);
+    return vminq_s32(vmaxq_s32(vaddq_n_s32(scaled, b->zero), b->low), b->high);
 }
 
 /* Of `pixels` pixels, whose sums of ER_CHANNELS channels lie one behind the other, the outputs of
- * `count` channels; pixels of outputs are `pitch` apart. */
-ER_ALWAYS_INLINE void er_put_quickly(er_reader r, int32_t count, const int32_t *sums,
-                                     int32_t pixels, int once, int32_t pitch, int8_t *to)
+ * the `count` channels from `at` on; pixels of outputs are `pitch` apart. `each` is that of the
+ * outputs. These and `how` are constants. */
+ER_ALWAYS_INLINE void er_put_quickly(const er_outputs *o, int32_t at, int32_t count,
+                                     const int32_t *sums, int32_t pixels, int32_t each, er_how how,
+                                     int32_t pitch, int8_t *to)
 {
+    const er_bounds b = {vdupq_n_s32(o->low), vdupq_n_s32(o->high), o->zero};
+    const int32_t *bias = o->bias + at, *mantissa = o->mantissa + each * at;
+    const int8_t *shift = o->shift + each * at;
     int8_t *second = to + pitch, *third = second + pitch;
     ER_ROLLED_ALWAYS
-    for (int32_t i = count / 4; i > 0; i--, sums += 4) {
-        const er_factors f = er_next_factors(&r, once);
-        vstrbq_s32(to, er_output(&r, sums, f, once));
+    for (; count > 0; count -= 4, sums += 4, bias += 4) {
+        const int32x4_t marked = vldrbq_s32(shift);
+        const er_factors f = {vldrwq_s32(bias), vldrwq_s32(mantissa),
+                              how == ER_ONE ? vaddq_n_s32(marked, ER_ONCE) : marked};
+        const mve_pred16_t some = vctp32q((uint32_t)count);
+        mantissa += 4 * each;
+        shift += 4 * each;
+        vstrbq_p_s32(to, er_output(&b, sums, f, how), some);
         to += 4;
         if (pixels > 1) {
-            vstrbq_s32(second, er_output(&r, sums + ER_CHANNELS, f, once));
+            vstrbq_p_s32(second, er_output(&b, sums + ER_CHANNELS, f, how), some);
             second += 4;
         }
         if (pixels > 2) {
-            vstrbq_s32(third, er_output(&r, sums + 2 * ER_CHANNELS, f, once));
+            vstrbq_p_s32(third, er_output(&b, sums + 2 * ER_CHANNELS, f, how), some);
             third += 4;
-        }
-    }
-    if (count % 4 != 0) {
-        const mve_pred16_t some = vctp32q((uint32_t)count % 4);
-        const er_factors f = er_next_factors(&r, once);
-        vstrbq_p_s32(to, er_output(&r, sums, f, once), some);
-        if (pixels > 1) {
-            vstrbq_p_s32(second, er_output(&r, sums + ER_CHANNELS, f, once), some);
-        }
-        if (pixels > 2) {
-            vstrbq_p_s32(third, er_output(&r, sums + 2 * ER_CHANNELS, f, once), some);
         }
     }
 }
@@ -153,21 +135,22 @@ ER_NEVER_INLINE void er_put_otherwise(const er_outputs *o, int32_t at, int32_t c
                                       int8_t *to)
 {
     for (; pixels > 0; pixels--, sums += ER_CHANNELS, to += pitch) {
-        if (ER_ROUNDS_ONCE && o->how == ER_ONE) {
-            er_put_quickly(er_reader_at(o, at), count, sums, 1, 1, 0, to);
+        if (ER_ROUNDS_ONCE && o->how == ER_ONE && o->each) {
+            er_put_quickly(o, at, count, sums, 1, 1, ER_ONE, 0, to);
         } else {
             er_put_slowly(o, at, count, sums, to);
         }
     }
 }
 
-/* The outputs of the `count` channels, at most ER_CHANNELS, from `at` on, where `r` reads, of
- * `pixels` pixels, a constant. */
-ER_ALWAYS_INLINE void er_put(const er_outputs *o, er_reader r, int32_t at, int32_t count,
-                             const int32_t *sums, int32_t pixels, int32_t pitch, int8_t *to)
+/* The same for any factors: at most ER_CHANNELS channels. */
+ER_ALWAYS_INLINE void er_put(const er_outputs *o, int32_t at, int32_t count, const int32_t *sums,
+                             int32_t pixels, int32_t each, int32_t pitch, int8_t *to)
 {
-    if (o->how == ER_TWICE) {
-        er_put_quickly(r, count, sums, pixels, 0, pitch, to);
+    if (o->how == ER_POSITIVE) {
+        er_put_quickly(o, at, count, sums, pixels, each, ER_POSITIVE, pitch, to);
+    } else if (o->how == ER_TWICE) {
+        er_put_quickly(o, at, count, sums, pixels, each, ER_TWICE, pitch, to);
     } else {
         er_put_otherwise(o, at, count, sums, pixels, pitch, to);
     }

@@ -99,6 +99,24 @@ ER_NEVER_INLINE void pairs_1(const layer *l, const int8_t *patch, const int8_t *
     pairs(patch, weights, l->pitch, l->blocks, 1, count, to);
 }
 
+ER_NEVER_INLINE void put_3(const layer *l, int32_t at, int32_t count, const int32_t *sums,
+                           int8_t *to)
+{
+    er_put(&l->outputs, at, count, sums, 3, 1, l->channels, to);
+}
+
+ER_NEVER_INLINE void put_2(const layer *l, int32_t at, int32_t count, const int32_t *sums,
+                           int8_t *to)
+{
+    er_put(&l->outputs, at, count, sums, 2, 1, l->channels, to);
+}
+
+ER_NEVER_INLINE void put_1(const layer *l, int32_t at, int32_t count, const int32_t *sums,
+                           int8_t *to)
+{
+    er_put(&l->outputs, at, count, sums, 1, 1, 0, to);
+}
+
 /* All channels of `count` times `pixels` pixels, a constant. */
 ER_ALWAYS_INLINE void multiply(const layer *l, const int8_t *strip, int32_t pixels, int32_t count,
                                int8_t *output)
@@ -108,18 +126,19 @@ ER_ALWAYS_INLINE void multiply(const layer *l, const int8_t *strip, int32_t pixe
     int32_t sums[ER_PIXELS * ER_CHANNELS];
     for (int32_t at = 0; at < channels; at += ER_CHANNELS) {
         const int32_t some = er_least(channels - at, ER_CHANNELS), twos = (some + 1) / 2;
-        const er_reader reader = er_reader_at(&l->outputs, at);
         const int8_t *patch = strip;
         int8_t *to = output + at;
         for (int32_t i = count; i > 0; i--, patch += step, to += pixels * channels) {
             if (pixels == 3) {
                 pairs_3(l, patch, weights, twos, sums);
+                put_3(l, at, some, sums, to);
             } else if (pixels == 2) {
                 pairs_2(l, patch, weights, twos, sums);
+                put_2(l, at, some, sums, to);
             } else {
                 pairs_1(l, patch, weights, twos, sums);
+                put_1(l, at, some, sums, to);
             }
-            er_put(&l->outputs, reader, at, some, sums, pixels, channels, to);
         }
         weights += twos * l->blocks * 2 * ER_BLOCK;
     }
@@ -262,7 +281,7 @@ void er_conv_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, vo
     const er_window *w = &p->window;
     const int32_t column = w->kernel_h * w->in_c;
     const layer l = {{p->bias, p->mantissa, p->shift, 1, p->out_zero, p->act_min, p->act_max,
-                      er_how_of(p->shift, w->out_c)},
+                      er_how_of(p->shift, w->out_c, p->out_zero, p->act_min)},
                      p->weights,
                      w->out_c,
                      (w->kernel_w * column + ER_BLOCK - 1) / ER_BLOCK,

@@ -50,9 +50,9 @@ ER_ALWAYS_INLINE void one_block(const group *g, const int8_t *strip, uint32x4_t 
                                 int32_t pitch, int32_t pixels, int32_t *sums)
 {
     const int8_t *weights = g->weights;
+    uint32x4_t next = vaddq_n_u32(columns, SIDE);
     for (int32_t left = g->channels; left > 0; left -= 2, sums += 2, weights += 2 * ER_BLOCK) {
         const int8x16_t a = vldrbq_s8(weights), b = vldrbq_s8(weights + ER_BLOCK);
-        const uint32x4_t next = vaddq_n_u32(columns, SIDE);
         int32_t first[ER_PIXELS], second[ER_PIXELS];
         for (int32_t i = 0; i < pixels; i++) {
             first[i] = vmladavq_s8(taps_at(strip + i * pitch, columns), a);
@@ -62,8 +62,35 @@ ER_ALWAYS_INLINE void one_block(const group *g, const int8_t *strip, uint32x4_t 
             sums[i * ER_CHANNELS] = first[i];
             sums[i * ER_CHANNELS + 1] = second[i];
         }
-        columns = vaddq_n_u32(next, SIDE);
+        columns = vaddq_n_u32(columns, 2 * SIDE);
+        next = vaddq_n_u32(next, 2 * SIDE);
     }
+}
+
+ER_NEVER_INLINE void multiply_3(const layer *l, const group *g, const int8_t *strip,
+                                int32_t *sums)
+{
+    const er_window *w = l->w;
+    one_block(g, strip, columns_of(w->kernel_w, w->dilation_w), w->stride_w * COLUMN_BYTES, 3,
+              sums);
+}
+
+ER_NEVER_INLINE void multiply_2(const layer *l, const group *g, const int8_t *strip,
+                                int32_t *sums)
+{
+    const er_window *w = l->w;
+    one_block(g, strip, columns_of(w->kernel_w, w->dilation_w), w->stride_w * COLUMN_BYTES, 2,
+              sums);
+}
+
+ER_NEVER_INLINE void put_3(const layer *l, const group *g, const int32_t *sums, int8_t *to)
+{
+    er_put(&l->outputs, g->first, g->channels, sums, 3, 1, l->w->out_c, to);
+}
+
+ER_NEVER_INLINE void put_2(const layer *l, const group *g, const int32_t *sums, int8_t *to)
+{
+    er_put(&l->outputs, g->first, g->channels, sums, 2, 1, l->w->out_c, to);
 }
 
 /* One pixel, for kernels of any number of blocks. */
@@ -86,32 +113,32 @@ static void several_blocks(const layer *l, const group *g, const int8_t *strip, 
     }
 }
 
-/* Three pixels at a time; the last three may overlap those before. */
-ER_NEVER_INLINE void multiply_threes(const layer *l, const group *g, const int8_t *strip,
-                                     int32_t pixels, int8_t *output)
+/* Three pixels at a time, and two in the end; a last one takes two before it along. */
+static void multiply_threes(const layer *l, const group *g, const int8_t *strip, int32_t pixels,
+                            int8_t *output)
 {
-    const er_window *w = l->w;
-    const int32_t pitch = w->stride_w * COLUMN_BYTES, channels = w->out_c;
-    const er_reader reader = er_reader_at(&l->outputs, g->first);
-    const uint32x4_t columns = columns_of(w->kernel_w, w->dilation_w);
+    const int32_t pitch = l->w->stride_w * COLUMN_BYTES, channels = l->w->out_c;
     int32_t sums[ER_PIXELS * ER_CHANNELS];
     for (int32_t i = 0; i < pixels; i += ER_PIXELS) {
+        if (i + 2 == pixels) {
+            multiply_2(l, g, strip + i * pitch, sums);
+            put_2(l, g, sums, output + i * channels);
+            return;
+        }
         const int32_t at = er_least(i, pixels - ER_PIXELS);
-        one_block(g, strip + at * pitch, columns, pitch, ER_PIXELS, sums);
-        er_put(&l->outputs, reader, g->first, g->channels, sums, ER_PIXELS, channels,
-               output + at * channels);
+        multiply_3(l, g, strip + at * pitch, sums);
+        put_3(l, g, sums, output + at * channels);
     }
 }
 
-ER_NEVER_INLINE void multiply_ones(const layer *l, const group *g, const int8_t *strip,
-                                   int32_t pixels, int8_t *output)
+static void multiply_ones(const layer *l, const group *g, const int8_t *strip, int32_t pixels,
+                          int8_t *output)
 {
     const er_window *w = l->w;
     int32_t sums[ER_CHANNELS];
     for (; pixels > 0; pixels--, strip += w->stride_w * COLUMN_BYTES, output += w->out_c) {
         several_blocks(l, g, strip, sums);
-        er_put(&l->outputs, er_reader_at(&l->outputs, g->first), g->first, g->channels, sums, 1, 0,
-               output);
+        er_put(&l->outputs, g->first, g->channels, sums, 1, 1, 0, output);
     }
 }
 
@@ -208,7 +235,7 @@ void er_depthwise_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *outpu
     const int32_t reach = (w->kernel_w - 1) * w->dilation_w + 1;
     const layer l = {w,
                      {p->bias, p->mantissa, p->shift, 1, p->out_zero, p->act_min, p->act_max,
-                      er_how_of(p->shift, w->out_c)},
+                      er_how_of(p->shift, w->out_c, p->out_zero, p->act_min)},
                      p->in_zero,
                      down * across,
                      down,

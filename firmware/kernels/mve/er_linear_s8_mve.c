@@ -39,7 +39,11 @@ static void multiply(const er_linear_s8 *p, const er_outputs *outputs, uint32_t 
         for (int32_t i = 0; i < count; i += TOGETHER) {
             weights = four(input, weights, blocks, sums + i);
         }
-        er_put(outputs, er_reader_at(outputs, at), at, count, sums, 1, 0, output + at);
+        if (outputs->each) {
+            er_put(outputs, at, count, sums, 1, 1, 0, output + at);
+        } else {
+            er_put(outputs, at, count, sums, 1, 0, 0, output + at);
+        }
     }
 }
 
@@ -50,7 +54,7 @@ void er_linear_s8_mve(const er_linear_s8 *p, const int8_t *input, int8_t *output
     const int32_t factors = (int32_t)(p->scale_step == 0 ? er_least((int32_t)p->out, TOGETHER) : (int32_t)p->out);
     const er_outputs outputs = {p->bias, p->mantissa, p->shift, (int32_t)p->scale_step,
                                 p->out_zero, p->act_min, p->act_max,
-                                er_how_of(p->shift, factors)};
+                                er_how_of(p->shift, factors, p->out_zero, p->act_min)};
     for (uint32_t row = 0; row < p->rows; row++, input += p->in, output += p->out) {
         const int8_t *read = input;
         if (depth % ER_BLOCK != 0) {
