@@ -37,7 +37,7 @@ CORES = {
         Core("cortex-m7", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
         Core("cortex-m33", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
         Core("cortex-m55", "arm", ("mve", "dsp", "ref"), fpu=True, fault_status=True),
-        Core("rv32imc", "riscv", ("ref",), fpu=False, fault_status=False),
+        Core("rv32imc", "riscv", ("rv32", "ref"), fpu=False, fault_status=False),
         Core("host", "host", ("ref",), fpu=True, fault_status=False),
     )
 }

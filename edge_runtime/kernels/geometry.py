@@ -129,15 +129,15 @@ class Sliding:
         width = -(-(last + self.reach[1]) // 2) * 2
         return self.reach[0] * width * 2
 
-    def strip_bytes(self) -> int:
-        """The int16 strip of rows of er_depthwise_3x3_s8_dsp."""
+    def strip_elements(self) -> int:
+        """The strip of rows of the kernels for 3 x 3 taps of a channel."""
         pitch, rows = self.strip()
-        return 2 * (((rows - 1) * self.window.stride[0] + 3) * pitch + _STRIP_SLACK)
+        return ((rows - 1) * self.window.stride[0] + 3) * pitch + _STRIP_SLACK
 
     def strip(self) -> tuple[int, int]:
         """Elements from row to row of that strip, and rows of outputs that it makes.
 
-        The kernel says the same.
+        The kernels say the same.
         """
         stride, left = self.window.stride, self.window.pad_before[1]
         needed = (self.output[1] - 1) * stride[1] + 3 - left

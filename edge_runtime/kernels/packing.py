@@ -20,7 +20,7 @@ Int8 = npt.NDArray[np.int8]
 GROUP = 4
 """Elements that the DSP kernels unpack at once."""
 LANES = 4
-"""Channels that the single-precision kernels work on at once."""
+"""Channels that the kernels of single precision, and those for RV32, work on at once."""
 VECTOR = 16
 """Elements of a vector of MVE."""
 _PAIRS = (0, 2, 1, 3)
@@ -131,6 +131,13 @@ def pack_lanes(rows: Array, groups: int = 1) -> Array:
         blocks = group[:whole].reshape(-1, LANES, rows.shape[1])
         parts += [blocks.swapaxes(1, 2).reshape(-1), group[whole:].T.reshape(-1)]
     return np.concatenate(parts)
+
+
+def fill_lanes(rows: Int8) -> Int8:
+    """Channels four by four, element by element; zeros stand for those that the last four lack."""
+    filled = np.zeros((-(-len(rows) // LANES) * LANES, rows.shape[1]), np.int8)
+    filled[: len(rows)] = rows
+    return filled.reshape(-1, LANES, rows.shape[1]).swapaxes(1, 2).reshape(-1)
 
 
 def channels_first(rows: Array) -> Array:

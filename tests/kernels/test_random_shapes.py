@@ -80,8 +80,8 @@ def forms(draw: st.DrawFn) -> Case:
 
 @pytest.fixture(scope="module")
 def machines() -> tuple[Host, dict[str, Core]]:
-    m0, m4 = Core("rpi_pico"), Core("nucleo_l4r5zi")
-    return Host(), {"m0": m0, "ref": m4, "dsp": m4}
+    m0, m4, c3 = (Core(board) for board in ("rpi_pico", "nucleo_l4r5zi", "esp32c3"))
+    return Host(), {"m0": m0, "ref": m4, "dsp": m4, "rv32": c3}
 
 
 @pytest.fixture(scope="module")

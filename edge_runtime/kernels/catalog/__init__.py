@@ -12,6 +12,7 @@ from edge_runtime.kernels.catalog import (
     linear_float,
     linear_mve,
     linear_narrow,
+    linear_rv32,
     linear_wide,
     matmul,
     move,
@@ -27,6 +28,7 @@ from edge_runtime.kernels.kernel import Kernel
 KERNELS: tuple[Kernel, ...] = (
     *linear.KERNELS,
     *linear_mve.KERNELS,
+    *linear_rv32.KERNELS,
     *linear_narrow.KERNELS,
     *linear_wide.KERNELS,
     *linear_float.KERNELS,

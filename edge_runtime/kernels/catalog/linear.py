@@ -30,8 +30,8 @@ from edge_runtime.kernels.struct import Struct, clamp, pointers, zeros
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, FullyConnected, Linear, TransposeConv2D
 from edge_runtime.ops.linear import weight_zero
 
-_SQUARE = 3
-"""Taps of er_depthwise_3x3_s8_dsp each way; zeros stand for those that a smaller kernel lacks."""
+SQUARE = 3
+"""Taps of the kernels for 3 x 3 each way; zeros stand for those that a smaller kernel lacks."""
 _FEWEST_COLUMNS = 3
 """Of outputs, for channel planes to take less than pixels."""
 _LARGEST_QUICK_SHIFT = -2
@@ -99,17 +99,26 @@ def _multiplied(site: Site) -> str | None:
     return f"a channel multiplier of {multiplier}" if multiplier > 1 else None
 
 
-def _strips(site: Site) -> str | None:
-    """What er_depthwise_3x3_s8_dsp cannot do, or er_depthwise_s8_dsp does with less."""
+def small_squares(site: Site) -> str | None:
+    """What kernels for 3 x 3 taps of a channel refuse."""
     refused = symmetric_window(site)
     if refused is not None:
         return refused
     slide = Sliding.of(site)
     window = slide.window
-    if max(slide.kernel) > _SQUARE or window.dilation != (1, 1):
-        return f"more than {_SQUARE} x {_SQUARE} taps, or dilation"
+    if max(slide.kernel) > SQUARE or window.dilation != (1, 1):
+        return f"more than {SQUARE} x {SQUARE} taps, or dilation"
     if window.stride[1] > 2 or window.pad_before[1] > 2:
         return "a stride or padding of more than 2 columns"
+    return None
+
+
+def _strips(site: Site) -> str | None:
+    """What er_depthwise_3x3_s8_dsp cannot do, or er_depthwise_s8_dsp does with less."""
+    refused = small_squares(site)
+    if refused is not None:
+        return refused
+    slide = Sliding.of(site)
     if slide.output[1] < _FEWEST_COLUMNS:
         return f"{slide.output[1]} columns (at least {_FEWEST_COLUMNS})"
     return _large_factors(site)
@@ -124,7 +133,8 @@ def _large_factors(site: Site) -> str | None:
     return None
 
 
-def _small_factors(refuses: Callable[[Site], str | None]) -> Callable[[Site], str | None]:
+def small_factors(refuses: Callable[[Site], str | None]) -> Callable[[Site], str | None]:
+    """The same, and factors that kernels with fast scaling refuse."""
     return lambda site: refuses(site) or _large_factors(site)
 
 
@@ -188,8 +198,8 @@ def _depthwise_m0(site: Site) -> Demand:
 
 def _depthwise_3x3_dsp(site: Site) -> Demand:
     slide = Sliding.of(site)
-    constants = linear_constants(site, lambda rows: fill_square(rows, slide.kernel, _SQUARE))
-    return planes(site, slide.strip_bytes(), constants)
+    constants = linear_constants(site, lambda rows: fill_square(rows, slide.kernel, SQUARE))
+    return planes(site, 2 * slide.strip_elements(), constants)
 
 
 def planes(site: Site, scratch: int, constants: dict[str, Array]) -> Demand:
@@ -343,7 +353,7 @@ KERNELS = (
         "er_depthwise_s8_m0",
         DepthwiseConv2D,
         "pixel by pixel",
-        _small_factors(plain_depthwise),
+        small_factors(plain_depthwise),
         _depthwise_m0,
         conv_struct,
         terms=by_all_taps,
@@ -352,7 +362,7 @@ KERNELS = (
         "er_conv_s8_m0",
         Conv2D,
         "4 channels at a time",
-        _small_factors(ungrouped),
+        small_factors(ungrouped),
         _conv_m0,
         conv_struct,
         terms=by_four_channels,
@@ -361,7 +371,7 @@ KERNELS = (
         "er_conv_s8_m0",
         DepthwiseConv2D,
         "one input channel: as a convolution, 4 channels at a time",
-        _small_factors(single_channel),
+        small_factors(single_channel),
         _conv_m0,
         conv_struct,
         terms=by_four_channels,
@@ -370,7 +380,7 @@ KERNELS = (
         "er_linear_s8_m0",
         FullyConnected,
         "4 rows at a time",
-        _small_factors(row_weights),
+        small_factors(row_weights),
         _linear_ref,
         linear_struct,
         terms=by_four_outputs,
