@@ -70,11 +70,14 @@ def _conv(site: Site) -> Demand:
 
 def _strip_bytes(slide: Sliding) -> int:
     """What er_conv_s8_mve copies of its input at a time, with room for the last vector."""
+    column = slide.kernel[0] * slide.in_c
+    strip = slide.patch_columns(column) * column
     if slide.are_pixels():
         together = max(_PIXELS_BYTES // slide.in_c // _PIXELS, 1) * _PIXELS
-        return min(together, math.prod(slide.image)) * slide.in_c + VECTOR - 1
-    column = slide.kernel[0] * slide.in_c
-    return slide.patch_columns(column) * column + VECTOR - 1
+        pixels = min(together, math.prod(slide.output)) * slide.in_c
+        # Rows of output below the input have strips, as long as they are made with it.
+        strip = pixels if slide.output == slide.image else max(pixels, strip)
+    return strip + VECTOR - 1
 
 
 def _depthwise(site: Site) -> Demand:

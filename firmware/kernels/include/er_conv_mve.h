@@ -3,21 +3,20 @@
  * Two channels by three pixels by VMLADAVA, 16 products at a time. Who includes this has UNIT, the
  * number of vectors of each of two channels that are loaded at once, and load_unit.
  *
- * The rows below the kernel are copied to a strip, column by column: of each column kernel_h runs of
- * in_c elements. So the patch of an output is a run of units of the strip, and patches of neighbours
- * overlap where they share columns. Weights have the order of the strip, (column, row, element),
- * filled with zeros up to whole units: what lies behind a patch does not count. Vectors of two
- * channels alternate; a last odd channel stands beside zeros.
+ * The patch of an output is a run of units of a strip (er_strip_mve.h). Weights have the order of
+ * the strip, (column, row, element), filled with zeros up to whole units: what lies behind a patch
+ * does not count. Vectors of two channels alternate; a last odd channel stands beside zeros.
  *
- * A convolution of single pixels side by side is one of one long row, and reads its input where it is
- * if that is made of whole units and is not written over.
+ * A convolution of single pixels side by side is one of one long row, and reads its input where it
+ * is if that is made of whole units and is not written over.
  */
 #ifndef ER_CONV_MVE_H
 #define ER_CONV_MVE_H
 
 #include "er_mve.h"
+#include "er_strip_mve.h"
 
-enum { UNIT_BYTES = UNIT * ER_BLOCK, ER_PIXELS_BYTES = 256, LANES = 8 };
+enum { UNIT_BYTES = UNIT * ER_BLOCK, PIXELS_BYTES = 256 };
 
 typedef struct {
     er_outputs outputs;
@@ -168,163 +167,18 @@ static void multiply_row(const layer *l, const int8_t *strip, int32_t pixels, in
     }
 }
 
-/* Pieces of a row: `bytes` each, `apart` from one to the next there, and `step` where they go. */
-typedef struct {
-    int32_t bytes, apart, step;
-} cut;
-
-/* `count` pieces (or, from NULL, as many of zeros). */
-static int8_t *pieces(const int8_t *from, int32_t count, cut c, int32_t zero, int8_t *to)
-{
-    if (c.bytes == c.step && c.bytes == c.apart) {
-        er_vector_run(from, count * c.bytes, zero, to);
-        return to + count * c.bytes;
-    }
-    const mve_pred16_t some = vctp8q((uint32_t)c.bytes);
-    if (from == NULL && c.bytes <= ER_BLOCK) {
-        for (; count > 0; count--, to += c.step) {
-            vstrbq_p_s8(to, vdupq_n_s8((int8_t)zero), some);
-        }
-    } else if (c.bytes == ER_BLOCK) {
-        for (; count > 0; count--, from += c.apart, to += c.step) {
-            vstrbq_s8(to, vldrbq_s8(from));
-        }
-    } else if (c.bytes < ER_BLOCK) {
-        for (; count > 0; count--, from += c.apart, to += c.step) {
-            vstrbq_p_s8(to, vldrbq_z_s8(from, some), some);
-        }
-    } else {
-        for (; count > 0; count--, to += c.step) {
-            er_vector_run(from, c.bytes, zero, to);
-            from = from == NULL ? NULL : from + c.apart;
-        }
-    }
-    return to;
-}
-
-/* The columns of a span that lie in the image, where all of their rows do too: of each column the
- * bytes at `offset`, first those of the first eight and then, maybe the same, of the last. */
-static void gather(const uint16_t *offset, const int8_t *from, int32_t count, int32_t bytes,
-                   int32_t step, int8_t *to)
-{
-    const uint16x8_t first = vldrhq_u16(offset), last = vldrhq_u16(offset + LANES);
-    for (; count > 0; count--, from += bytes, to += step) {
-        vstrbq_s16(to, vldrbq_gather_offset_s16(from, first));
-        vstrbq_s16(to + step - LANES, vldrbq_gather_offset_s16(from, last));
-    }
-}
-
-/* Where the bytes of a column lie, as `gather` takes them: their number is LANES to 2 * LANES. */
-static void offsets_of(const er_window *w, uint16_t *offset)
-{
-    const int32_t bytes = w->in_c, step = w->kernel_h * bytes;
-    for (int32_t i = 0; i < 2 * LANES; i++) {
-        const int32_t place = i < LANES ? i : step - 2 * LANES + i, row = place / bytes;
-        offset[i] = (uint16_t)(row * w->dilation_h * w->in_w * bytes + place - row * bytes);
-    }
-}
-
-static int can_gather(const er_window *w)
-{
-    const int32_t step = w->kernel_h * w->in_c;
-    return step >= LANES && step <= 2 * LANES && w->kernel_h > 1 &&
-           w->kernel_h * w->dilation_h * w->in_w * w->in_c <= UINT16_MAX;
-}
-
-/* Columns of the image, `apart` columns from one to the next; `step` bytes where they go. */
-typedef struct {
-    int32_t left, count, apart, step;
-} columns;
-
-/* How many of `count` columns lie left of column `end`. */
-static inline int32_t columns_before(columns c, int32_t end)
-{
-    const int32_t before = (end - c.left + c.apart - 1) / c.apart;
-    return end <= c.left ? 0 : er_least(before, c.count);
-}
-
-/* Columns of the rows from `top` on; at `offset` as `gather` takes them, where that is not NULL. */
-static void fill_strip(const er_conv_s8 *p, const uint16_t *offset, const int8_t *input,
-                       int32_t top, columns k, int8_t *strip)
-{
-    const er_window *w = &p->window;
-    const int32_t bytes = w->in_c, zero = p->in_zero;
-    const int32_t before = columns_before(k, 0);
-    const int32_t inside = columns_before(k, w->in_w) - before;
-    const int32_t after = k.count - before - inside;
-    const int32_t start = (k.left + before * k.apart) * bytes;
-    const int32_t bottom = top + (w->kernel_h - 1) * w->dilation_h;
-    if (offset != NULL && top >= 0 && bottom < w->in_h) {
-        er_vector_run(NULL, before * k.step, zero, strip);
-        strip += before * k.step;
-        gather(offset, input + top * w->in_w * bytes + start, inside, bytes, k.step, strip);
-        er_vector_run(NULL, after * k.step, zero, strip + inside * k.step);
-        return;
-    }
-    const cut c = {bytes, k.apart * bytes, k.step};
-    for (int32_t row = 0, y = top; row < w->kernel_h; row++, y += w->dilation_h) {
-        int8_t *to = strip + row * bytes;
-        if (y < 0 || y >= w->in_h) {
-            pieces(NULL, k.count, c, zero, to);
-            continue;
-        }
-        to = pieces(NULL, before, c, zero, to);
-        to = pieces(input + y * w->in_w * bytes + start, inside, c, zero, to);
-        pieces(NULL, after, c, zero, to);
-    }
-}
-
-/* Whether the patches of neighbours have no columns in common, or not in the same order: each then
- * has a place of its own in the strip. */
-static inline int are_apart(const er_window *w)
-{
-    return w->dilation_w > 1 || w->stride_w > w->kernel_w;
-}
-
-/* How many pixels of a row a strip serves. */
-static int32_t pixels_of_strip(const er_window *w)
-{
-    const int32_t column = w->kernel_h * w->in_c;
-    if (!are_apart(w)) {
-        return er_pixels_of_strip(w, column);
-    }
-    const int32_t fit = ER_STRIP_BYTES / (w->kernel_w * column);
-    return er_least(w->out_w, er_most(fit - fit % ER_PIXELS, ER_PIXELS));
-}
-
-/* What `pixels` pixels read whose first taps are at (top, left). */
-static void fill(const er_conv_s8 *p, const uint16_t *offset, const int8_t *input, int32_t top,
-                 int32_t left, int32_t pixels, int8_t *strip)
-{
-    const er_window *w = &p->window;
-    const int32_t taps = w->kernel_w, column = w->kernel_h * w->in_c;
-    if (!are_apart(w)) {
-        const columns all = {left, (pixels - 1) * w->stride_w + taps, 1, column};
-        fill_strip(p, offset, input, top, all, strip);
-        return;
-    }
-    for (int32_t tap = 0; tap < taps; tap++, left += w->dilation_w, strip += column) {
-        const columns one_each = {left, pixels, w->stride_w, taps * column};
-        fill_strip(p, NULL, input, top, one_each, strip);
-    }
-}
-
 static void convolve_rows(const er_conv_s8 *p, const layer *l, const int8_t *input, int8_t *output,
-                     int8_t *strip)
+                          int8_t *strip)
 {
     const er_window *w = &p->window;
-    const int32_t most = pixels_of_strip(w);
-    const int gathers = can_gather(w);
-    uint16_t offset[2 * LANES];
+    const int32_t most = er_strip_pixels(w);
+    const er_column_offsets offsets = er_column_offsets_of(w);
     int32_t top = -w->pad_top;
-    if (gathers) {
-        offsets_of(w, offset);
-    }
     for (int32_t row = 0; row < w->out_h; row++, top += w->stride_h) {
         for (int32_t column = 0; column < w->out_w; column += most) {
             const int32_t pixels = er_least(w->out_w - column, most);
-            fill(p, gathers ? offset : NULL, input, top, column * w->stride_w - w->pad_left, pixels,
-                 strip);
+            er_fill_strip(p, &offsets, input, top, column * w->stride_w - w->pad_left, pixels,
+                          strip);
             multiply_row(l, strip, pixels, output);
             output += pixels * w->out_c;
         }
@@ -339,7 +193,7 @@ static void convolve_pixels(const layer *l, int32_t pixels, int32_t depth, const
         multiply_row(l, input, pixels, output);
         return;
     }
-    const int32_t most = er_most(ER_PIXELS_BYTES / depth / ER_PIXELS, 1) * ER_PIXELS;
+    const int32_t most = er_most(PIXELS_BYTES / depth / ER_PIXELS, 1) * ER_PIXELS;
     for (int32_t count; pixels > 0; pixels -= count) {
         count = er_least(pixels, most);
         er_vector_run(input, count * depth, 0, strip);
@@ -358,7 +212,7 @@ static void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output, v
                      p->weights,
                      w->out_c,
                      (w->kernel_w * column + UNIT_BYTES - 1) / UNIT_BYTES,
-                     (are_apart(w) ? w->kernel_w : w->stride_w) * column};
+                     (er_are_apart(w) ? w->kernel_w : w->stride_w) * column};
     const int are_pixels = w->kernel_h * w->kernel_w == 1 && w->stride_h * w->stride_w == 1 &&
                            w->pad_top + w->pad_left == 0 && w->out_w == w->in_w &&
                            w->out_h <= w->in_h;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Four outputs by VMLADAVA, 16 products at a time. Who includes this has UNIT, the number of vectors
- * of a row that are loaded at once, and add_unit.
+ * Four outputs by VMLADAVA, 16 products at a time. Who includes this has UNIT, the number of
+ * vectors of a row that are loaded at once, and add_unit.
  *
  * Vectors of four rows of weights alternate, filled with zeros up to whole units and fours of rows.
  * The input is read where it is if it is made of whole units, else from a copy in `scratch`, where
