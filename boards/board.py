@@ -106,6 +106,20 @@ class Counter:
 
 
 @dataclass(frozen=True)
+class Waits:
+    """Cycles that the core waits for its memories, beyond its own timings.
+
+    In thousandths: for each cycle that those give, and for each byte that a load reads from flash.
+    `source` says what they were fitted to.
+    """
+
+    per_cycle: int
+    per_flash_byte: int
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True)
 class UsbId:
     """A USB device that the board shows up as; `boot` while it waits for firmware by USB.
 
@@ -176,7 +190,8 @@ class Board:
     `regions` are the memories that firmware may use. `peripherals` are the registers that its
     start-up and serial port touch: an emulator answers there, and nowhere else. `port` names the
     C file in firmware/ports; `boot` the one with what the boot ROM wants to see, if any. `hardware`
-    says what has run on the real board; empty where nothing has.
+    says what has run on the real board; empty where nothing has. `waits` are None where no times
+    were published that they could be fitted to.
     """
 
     name: str
@@ -190,6 +205,7 @@ class Board:
     port: str = ""
     boot: str = ""
     counter: Counter | None = None
+    waits: Waits | None = None
     platformio: PlatformIO | None = None
     emulation: Emulation | None = None
     hardware: str = ""
@@ -250,11 +266,12 @@ class Board:
         """The figures that nobody has checked against their document."""
         return tuple(name for name, record in self._figures() if not record.verified)
 
-    def _figures(self) -> Iterator[tuple[str, Clock | Uart | Region | Counter | UsbId]]:
+    def _figures(self) -> Iterator[tuple[str, Clock | Uart | Region | Counter | Waits | UsbId]]:
         for name, record in (
             ("clock", self.clock),
             ("uart", self.uart),
             ("counter", self.counter),
+            ("waits", self.waits),
         ):
             if record is not None:
                 yield name, record

@@ -61,9 +61,9 @@ MOST_CODE = 16_000
 """Bytes of flash besides weights and biases."""
 MOST_CODE_AT_SIZE = {
     "mlperf_ad_autoencoder_int8": 1_300,
-    "mlperf_kws_dscnn_int8": 6_500,
-    "mlperf_ic_resnet8_int8": 5_300,
-    "mlperf_vww_mobilenetv1_025_96_int8": 10_100,
+    "mlperf_kws_dscnn_int8": 5_950,
+    "mlperf_ic_resnet8_int8": 4_950,
+    "mlperf_vww_mobilenetv1_025_96_int8": 9_100,
 }
 
 

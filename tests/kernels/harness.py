@@ -58,7 +58,7 @@ class Call:
         operands = choice.demand.operands
         return Call(
             choice.kernel,
-            choice.kernel.parameters(site),
+            choice.parameters(site),
             choice.demand.constants,
             tuple(values[index] for index in operands),
             tuple(tensor.bytes for tensor in (site.output, *site.also)),

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge_runtime.graph import Array, DType, Rounding
+from edge_runtime.graph import Array, DType
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
+from edge_runtime.kernels.loops import (
+    by_all_taps,
+    by_four_channels,
+    by_four_outputs,
+    by_four_pixels,
+    by_four_rows,
+    by_strips,
+    by_taps,
+)
 from edge_runtime.kernels.packing import (
     channels_first,
     channels_last,
@@ -26,7 +35,7 @@ _SQUARE = 3
 _FEWEST_COLUMNS = 3
 """Of outputs, for channel planes to take less than pixels."""
 _LARGEST_QUICK_SHIFT = -2
-"""Of factors that er_scale_quickly serves."""
+"""Of factors that fast kernels serve, by er_scale_quickly or er_scale_once."""
 
 
 def group_count(site: Site) -> int:
@@ -109,10 +118,8 @@ def _strips(site: Site) -> str | None:
 def _large_factors(site: Site) -> str | None:
     op = site.node.op
     assert isinstance(op, Linear)
-    if op.rounding is Rounding.ONCE:
-        return "sums that are rounded once"
     factors = op.multipliers(site.inputs, site.output)
-    if any(factor.mantissa and factor.shift > _LARGEST_QUICK_SHIFT for factor in factors):
+    if any(factor.mantissa and factor.exponent > _LARGEST_QUICK_SHIFT for factor in factors):
         return "factors of 1/4 or more"
     return None
 
@@ -294,6 +301,7 @@ KERNELS = (
         _strips,
         _depthwise_3x3_dsp,
         conv_struct,
+        terms=by_strips,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -302,6 +310,7 @@ KERNELS = (
         ungrouped,
         _conv_dsp,
         conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -310,6 +319,7 @@ KERNELS = (
         single_channel,
         _conv_dsp,
         conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_depthwise_s8_dsp",
@@ -318,6 +328,7 @@ KERNELS = (
         symmetric_window,
         _depthwise_dsp,
         conv_struct,
+        terms=by_taps,
     ),
     declare(
         "er_linear_s8_dsp",
@@ -326,6 +337,7 @@ KERNELS = (
         row_weights,
         _linear_dsp,
         linear_struct,
+        terms=by_four_rows,
     ),
     declare(
         "er_depthwise_s8_m0",
@@ -334,6 +346,7 @@ KERNELS = (
         _small_factors(plain_depthwise),
         _depthwise_m0,
         conv_struct,
+        terms=by_all_taps,
     ),
     declare(
         "er_conv_s8_m0",
@@ -342,6 +355,7 @@ KERNELS = (
         _small_factors(ungrouped),
         _conv_m0,
         conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_conv_s8_m0",
@@ -350,6 +364,7 @@ KERNELS = (
         _small_factors(single_channel),
         _conv_m0,
         conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_linear_s8_m0",
@@ -358,6 +373,7 @@ KERNELS = (
         _small_factors(row_weights),
         _linear_ref,
         linear_struct,
+        terms=by_four_outputs,
     ),
     declare("er_conv_s8_ref", Conv2D, "portable C", ungrouped, _conv_ref, conv_struct),
     declare(

@@ -8,6 +8,7 @@ from edge_runtime.graph import DType
 from edge_runtime.kernels.catalog.linear import group_count, several_groups
 from edge_runtime.kernels.geometry import LARGEST, Sliding, image_rows, pixel_window, window_field
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
+from edge_runtime.kernels.loops import by_two_pixels, by_two_rows
 from edge_runtime.kernels.packing import (
     GROUP,
     VECTOR,
@@ -149,6 +150,7 @@ def _pairs(
             _ungrouped,
             _conv_pairs(group, pack),
             _conv_struct,
+            terms=by_two_pixels,
         ),
         declare(
             name,
@@ -157,6 +159,7 @@ def _pairs(
             _as_pixels,
             _linear_pairs(group, pack),
             _pixels_struct,
+            terms=by_two_rows,
         ),
     )
 

@@ -7,8 +7,9 @@
 
 #include "er_types.h"
 
-/* Convolution and depthwise convolution. One bias, mantissa and shift an output channel. `weights`
- * and `bias` are packed as the chosen kernel reads them. */
+/* Convolution and depthwise convolution. One bias, mantissa and shift an output channel; for portable
+ * kernels, both may be in `mantissa`, and `shift` NULL: er_multiply_by has more. `weights` and `bias`
+ * are packed as the chosen kernel reads them. */
 typedef struct {
     er_window window;
     int8_t in_zero, out_zero;

@@ -140,7 +140,7 @@ typedef struct {
     int8_t *output;
     int32_t correction; /* minus 128 times the sum of the inputs */
     er_range_s8 range;
-    int is_ordinary; /* er_scale_quickly serves all channels, and the range is that of int8 */
+    int is_ordinary; /* er_scale_by serves all channels, and the range is that of int8 */
 } job;
 
 /* Scales and stores `count` outputs from `channel` on, by any scaling and range. */
@@ -161,11 +161,12 @@ static inline void store_4(const job *j, uint32_t channel, const int32_t sums[4]
 {
     const int32_t *mantissa = j->p->mantissa + channel * j->p->scale_step;
     const int8_t *shift = j->p->shift + channel * j->p->scale_step;
+    const int once = er_layer_rounds_once(shift[0]);
     for (uint32_t i = 0; i < 4; i++) {
         const er_scaling scaling = er_scaling_of(mantissa[i], shift[i]);
         const int32_t value = finished_sum(j->p->bias[channel + i], sums[i]);
         j->output[channel + i] =
-            (int8_t)er_scale_quickly(value, scaling, j->range.twice_zero_and_one);
+            (int8_t)er_scale_by(once, value, scaling, j->range.twice_zero_and_one);
     }
 }
 
