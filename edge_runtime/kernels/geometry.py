@@ -164,8 +164,13 @@ class Sliding:
         return min(self.output[1], max(fit - fit % _TOGETHER, _TOGETHER))
 
     def are_pixels(self) -> bool:
-        """Whether each output is made of one pixel of the input, all in the same order."""
-        return self.taps == 1 and self.window.stride == (1, 1) and self.image == self.output
+        """Whether each output is made of one pixel of the input, in rows of the same order.
+
+        There may be more rows of output than of input.
+        """
+        window = self.window
+        at_once = self.taps == 1 and window.stride == (1, 1) and window.pad_before == (0, 0)
+        return at_once and self.image[1] == self.output[1]
 
 
 def window_field(site: Site) -> Field:

@@ -33,6 +33,10 @@ def _convolutions() -> Iterator[Case]:
         image, weights = (3, 4, depth), (channels, 3, 3, depth)
         window = Window.same((3, 4), (3, 3))
         yield conv(f"3x3, {depth}", image, weights, window, numbers, random)
+    for height, width, depth in ((4, 1, 8), (2, 7, 16), (1, 3, 300)):
+        below = Window(pad_after=(2, 0))
+        image, weights = (height, width, depth), (5, 1, 1, depth)
+        yield conv("1x1, padded below", image, weights, below, _NUMBERS[0], random)
     # Strips that take a row in parts, of columns that neighbours share or not.
     for width, depth, kernel, stride, dilation in (
         (40, 32, (3, 3), 1, 1),

@@ -45,9 +45,11 @@ def _several_channels(site: Site) -> str | None:
     return refused
 
 
-def _constants(site: Site, pack: Callable[[Int8], Int8]) -> dict[str, Array]:
-    """With biases and factors that go on to a multiple of four outputs."""
-    constants = linear_constants(site, pack)
+def padded_constants(
+    site: Site, pack: Callable[[Int8], Int8], *, fold: bool = True
+) -> dict[str, Array]:
+    """`linear_constants` with biases and factors that go on to a multiple of four outputs."""
+    constants = linear_constants(site, pack, fold=fold)
     missing = -len(constants["bias"]) % 4
     for name in ("bias", "mantissa", "shift"):
         constants[name] = np.pad(constants[name], (0, missing))
@@ -56,7 +58,7 @@ def _constants(site: Site, pack: Callable[[Int8], Int8]) -> dict[str, Array]:
 
 def _conv(site: Site) -> Demand:
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
-    constants = _constants(site, lambda rows: pack_vectors(rows, 2, slide.kernel))
+    constants = padded_constants(site, lambda rows: pack_vectors(rows, 2, slide.kernel))
     return Demand(
         _strip_bytes(slide),
         slide.trailing(images),
@@ -68,16 +70,19 @@ def _conv(site: Site) -> Demand:
 
 def _strip_bytes(slide: Sliding) -> int:
     """What er_conv_s8_mve copies of its input at a time, with room for the last vector."""
+    column = slide.kernel[0] * slide.in_c
+    strip = slide.patch_columns(column) * column
     if slide.are_pixels():
         together = max(_PIXELS_BYTES // slide.in_c // _PIXELS, 1) * _PIXELS
-        return min(together, math.prod(slide.image)) * slide.in_c + VECTOR - 1
-    column = slide.kernel[0] * slide.in_c
-    return slide.patch_columns(column) * column + VECTOR - 1
+        pixels = min(together, math.prod(slide.output)) * slide.in_c
+        # Rows of output below the input have strips, as long as they are made with it.
+        strip = pixels if slide.output == slide.image else max(pixels, strip)
+    return strip + VECTOR - 1
 
 
 def _depthwise(site: Site) -> Demand:
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
-    constants = _constants(site, lambda rows: pack_squares(rows, slide.kernel, _SIDE))
+    constants = padded_constants(site, lambda rows: pack_squares(rows, slide.kernel, _SIDE))
     column = -(-slide.kernel[0] // _SIDE) * _COLUMN_BYTES
     return Demand(
         slide.strip_columns(column) * column,
@@ -91,7 +96,7 @@ def _depthwise(site: Site) -> Demand:
 def _linear(site: Site) -> Demand:
     depth = site.inputs[1].shape[1]
     blocks = -(-depth // VECTOR)
-    constants = _constants(site, lambda rows: pack_vectors(rows, 4))
+    constants = padded_constants(site, lambda rows: pack_vectors(rows, 4))
     scratch = 0 if depth % VECTOR == 0 else blocks * VECTOR
     return Demand(scratch, constants=shared_factors(site, constants))
 

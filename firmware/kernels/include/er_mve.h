@@ -21,7 +21,7 @@ enum {
 
 /* How the factors of a layer are applied. */
 typedef enum {
-    ER_POSITIVE, /* all are less than 1, rounded twice, and what they make of negative sums is cut */
+    ER_POSITIVE, /* as ER_TWICE, and what comes of negative sums is cut off */
     ER_TWICE,    /* all are less than 1, and rounded twice */
     ER_ONE,      /* all are less than 1, and rounded once */
     ER_ANY

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Four elements at a time. One factor must be 1/2, the other at most that and not 0, and that of the
- * sum less than 1/4.
+ * Four elements at a time. One factor must be 1/2, the other at most that and not 0, and that of
+ * the sum less than 1/4.
  */
 #include "er_kernels.h"
 #include "er_mve.h"

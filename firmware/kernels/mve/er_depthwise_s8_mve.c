@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sixteen taps of one channel by one VMLADAV. The rows below the kernel go to a strip, for 16 output
- * channels at a time, in which the elements of four rows alternate: a word is a column of four taps
- * of one channel. Four such words, of columns below the kernel, are gathered to a vector. Larger
- * kernels are made of several blocks of 4 x 4 taps.
+ * Sixteen taps of one channel by one VMLADAV. The rows below the kernel go to a strip, for 16
+ * output channels at a time, in which the elements of four rows alternate: a word is a column of
+ * four taps of one channel. Four such words, of columns below the kernel, are gathered to a vector.
+ * Larger kernels are made of several blocks of 4 x 4 taps.
  *
- * Weights are channel by channel, block by block, column by column, zeros standing for the taps that
- * the kernel lacks; an odd last channel is followed by one of zeros.
+ * Weights are channel by channel, block by block, column by column, zeros standing for the taps
+ * that the kernel lacks; an odd last channel is followed by one of zeros.
  */
 #include "er_kernels.h"
 #include "er_mve.h"

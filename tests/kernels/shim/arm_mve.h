@@ -322,6 +322,18 @@ static inline int32x4_t vshrq_n_s32(int32x4_t a, int32_t shift)
     return a;
 }
 
+static inline int8x16_t vshrq_n_s8(int8x16_t a, int32_t shift)
+{
+    SHIM_EACH(16, a.v[i] = (int8_t)(a.v[i] >> shift))
+    return a;
+}
+
+static inline int8x16_t vshlq_n_s8(int8x16_t a, int32_t shift)
+{
+    SHIM_EACH(16, a.v[i] = (int8_t)(uint8_t)((uint32_t)a.v[i] << shift))
+    return a;
+}
+
 static inline int32_t shim_high(int32_t a, int32_t b, int64_t half)
 {
     const int64_t doubled = a == INT32_MIN && b == INT32_MIN ? INT64_MAX : 2 * ((int64_t)a * b);
