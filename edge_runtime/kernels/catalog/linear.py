@@ -8,6 +8,7 @@ from edge_runtime.graph import Array, DType, Rounding
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
 from edge_runtime.kernels.packing import (
+    QUAD,
     channels_first,
     channels_last,
     fill_square,
@@ -15,6 +16,9 @@ from edge_runtime.kernels.packing import (
     offset_constants,
     pack_channel_pairs,
     pack_row_pairs,
+    pack_tiles,
+    round_up,
+    whole_quads,
 )
 from edge_runtime.kernels.refusals import packed, weighted
 from edge_runtime.kernels.struct import Struct, clamp, pointers, zeros
@@ -25,6 +29,8 @@ _SQUARE = 3
 """Taps of er_depthwise_3x3_s8_dsp each way; zeros stand for those that a smaller kernel lacks."""
 _FEWEST_COLUMNS = 3
 """Of outputs, for channel planes to take less than pixels."""
+_FEWEST_CHANNELS = 8
+"""That er_depthwise_s8_vec works on at once."""
 _LARGEST_QUICK_SHIFT = -2
 """Of factors that er_scale_quickly serves."""
 
@@ -85,6 +91,13 @@ def plain_depthwise(site: Site) -> str | None:
 def _multiplied(site: Site) -> str | None:
     multiplier = site.output.shape[3] // site.inputs[0].shape[3]
     return f"a channel multiplier of {multiplier}" if multiplier > 1 else None
+
+
+def _eight_channels(site: Site) -> str | None:
+    refused = plain_depthwise(site)
+    if refused is None and site.output.shape[3] < _FEWEST_CHANNELS:
+        return f"{site.output.shape[3]} channels (at least {_FEWEST_CHANNELS})"
+    return refused
 
 
 def _strips(site: Site) -> str | None:
@@ -214,6 +227,26 @@ def _linear_ref(site: Site) -> Demand:
 
 def _linear_dsp(site: Site) -> Demand:
     return Demand(constants=shared_factors(site, linear_constants(site, pack_row_pairs)))
+
+
+def _conv_vec(site: Site) -> Demand:
+    constants = whole_quads(linear_constants(site, pack_tiles))
+    slide, images = Sliding.of(site), site.inputs[0].shape[0]
+    scratch = QUAD * round_up(_depth(site))
+    return Demand(scratch, slide.trailing(images), constants, images=images, rows=image_rows(site))
+
+
+def _depthwise_vec(site: Site) -> Demand:
+    slide, images = Sliding.of(site), site.inputs[0].shape[0]
+    constants = linear_constants(site, channels_last)
+    return Demand(4 * slide.taps, (), constants, images=images, rows=image_rows(site))
+
+
+def _linear_vec(site: Site) -> Demand:
+    depth = site.inputs[1].shape[1]
+    constants = whole_quads(linear_constants(site, pack_tiles))
+    scratch = round_up(depth) if depth % QUAD else 0
+    return Demand(scratch, constants=shared_factors(site, constants))
 
 
 def shared_factors(site: Site, constants: dict[str, Array]) -> dict[str, Array]:
@@ -348,6 +381,26 @@ KERNELS = (
         _small_factors(_rows),
         _linear_ref,
         _linear_struct,
+    ),
+    declare("er_conv_s8_vec", Conv2D, "4 channels x 4 pixels", _ungrouped, _conv_vec, _conv_struct),
+    declare(
+        "er_conv_s8_vec",
+        DepthwiseConv2D,
+        "one input channel: as a convolution, 4 channels x 4 pixels",
+        _single_channel,
+        _conv_vec,
+        _conv_struct,
+    ),
+    declare(
+        "er_depthwise_s8_vec",
+        DepthwiseConv2D,
+        "8 channels at a time",
+        _eight_channels,
+        _depthwise_vec,
+        _conv_struct,
+    ),
+    declare(
+        "er_linear_s8_vec", FullyConnected, "16 rows at a time", _rows, _linear_vec, _linear_struct
     ),
     declare("er_conv_s8_ref", Conv2D, "portable C", _ungrouped, _conv_ref, _conv_struct),
     declare(

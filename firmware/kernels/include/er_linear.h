@@ -71,4 +71,8 @@ void er_conv_s8w4_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, 
 void er_depthwise_s8w4_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8w4_dsp(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 
+void er_conv_s8_vec(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8_vec(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8_vec(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+
 #endif
