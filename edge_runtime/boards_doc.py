@@ -31,7 +31,7 @@ def _hardware(found: Iterable[Board]) -> str:
         (
             f"`{board.name}`",
             board.title,
-            f"{board.core}, {(board.clock_hz or 0) / 1e6:g} MHz",
+            board.core + ("" if board.clock_hz is None else f", {board.clock_hz / 1e6:g} MHz"),
             _size(board.flash.size),
             ", ".join(f"{_size(space.size)} {space.name}" for space in board.ram_spaces),
             "" if board.uart is None else board.uart.pins,

@@ -17,9 +17,10 @@ CORE = {
 }  # fmt: skip
 TOP = {
     "__main__", "accuracy", "api", "bench", "bench_flash", "bench_grid", "bench_host",
-    "boards_doc", "cli", "diff", "emulation", "jobs", "measure", "measurement", "model", "onnx_coverage",
-    "onnx_coverage_page", "power", "power_monitors", "profile_record", "profile_tables",
-    "profiling", "progress", "quickstart", "report", "results", "summary", "tables",
+    "boards_doc", "cli", "diff", "emulation", "jobs", "measure", "measurement", "model",
+    "onnx_coverage", "onnx_coverage_page", "power", "power_monitors", "profile_record",
+    "profile_tables", "profiling", "progress", "quickstart", "report", "results", "summary",
+    "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

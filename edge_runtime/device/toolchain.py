@@ -74,7 +74,8 @@ class Toolchain:
         """All flags for the link. No -O: with -Os zig would strip the symbols."""
         if script is None:
             return (*self.core_flags(board), "-shared")
-        return (*self.core_flags(board), *compiler_flags.LINK[self.name], f"-Wl,-T,{script}")
+        linked = compiler_flags.link_flags(self.name, board)
+        return (*self.core_flags(board), *linked, f"-Wl,-T,{script}")
 
     @property
     def libraries(self) -> tuple[str, ...]:
