@@ -106,6 +106,7 @@ def linker_script(
             )
         ),
         "STACK_TOP": _STACK_TOP[board.system],
+        "BSS_ALIGNMENT": _BSS_ALIGNMENT[board.system],
         "STACK_SIZE": str(-(-stack_bytes // 8) * 8),
         "ZERO_TABLE": "".join(f"        LONG({piece})\n" for piece in pieces),
         "RUNTIME_CODE": _runtime_sections(_CODE if window else f"{_CODE} {_CONSTANTS}"),
@@ -121,6 +122,9 @@ def linker_script(
 
 # An operating system maps what is in the image, and nothing at the end of the region.
 _STACK_TOP = {"": "ORIGIN(RAM) + LENGTH(RAM)", "linux": "ADDR(.stack) + __stack_size"}
+
+# It clears whole pages, and so none may hold initialized data as well.
+_BSS_ALIGNMENT = {"": "8", "linux": "65536"}
 
 _CODE = ".text .text.*"
 _CONSTANTS = ".rodata .rodata.*"

@@ -73,7 +73,7 @@ typedef struct {
     uint64_t breakpoint_address;
 } perf_attributes;
 
-static int64_t counter = -1;
+static int64_t counter; /* a file that is open, and none of the first two; else nothing counts */
 static uint64_t cycles_start;
 
 static uint64_t cycles_now(void)
@@ -86,11 +86,11 @@ static uint64_t cycles_now(void)
 /* Of this process, on whatever processor it runs. */
 uint32_t port_cycles_start(void)
 {
-    if (counter < 0) {
+    if (counter <= 0) {
         perf_attributes attributes = {.size = sizeof attributes, .flags = 1u << 5};
         counter = call(PERF_EVENT_OPEN, (int64_t)(uintptr_t)&attributes, 0, -1, -1, 0);
     }
-    if (counter < 0) {
+    if (counter <= 0) {
         return PORT_NO_COUNTER;
     }
     cycles_start = cycles_now();
