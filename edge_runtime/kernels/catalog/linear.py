@@ -239,7 +239,7 @@ def _conv_vec(site: Site) -> Demand:
 def _depthwise_vec(site: Site) -> Demand:
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
     constants = linear_constants(site, channels_last)
-    return Demand(4 * slide.taps, (), constants, images=images, rows=image_rows(site))
+    return Demand(8 * slide.taps, (), constants, images=images, rows=image_rows(site))
 
 
 def _linear_vec(site: Site) -> Demand:

@@ -34,4 +34,7 @@ void er_max_pool_f32_ref(const er_pool_f32 *p, const float *input, float *output
 
 void er_average_pool_s8_dsp(const er_pool *p, const int8_t *input, int8_t *output, void *scratch);
 
+void er_average_pool_s8_vec(const er_pool *p, const int8_t *input, int8_t *output, void *scratch);
+void er_max_pool_s8_vec(const er_pool *p, const int8_t *input, int8_t *output, void *scratch);
+
 #endif

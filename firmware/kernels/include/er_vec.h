@@ -15,6 +15,8 @@
 #include "er_fixed.h"
 #include "er_kernels.h"
 
+enum { ER_QUAD = 4 };
+
 #if defined(__aarch64__) && defined(__ARM_NEON)
 #include "er_vec_neon.h"
 #elif defined(__AVX2__)
@@ -23,15 +25,29 @@
 #include "er_vec_plain.h"
 #endif
 
-enum { ER_QUAD = 4 };
+/* Factors of four channels: mantissas, and shifts to the left and to the right. */
+typedef struct {
+    er_quad mantissa, left, right;
+} er_factors;
 
-/* Each lane times its mantissa * 2^(shift - 31), rounded twice. */
-static inline er_quad er_quad_multiply(er_quad a, er_quad mantissa, er_quad shift)
+static inline er_factors er_factors_of(er_quad mantissa, er_quad shift)
 {
     const er_quad zero = er_quad_of(0);
-    const er_quad right = er_quad_max(er_quad_sub(zero, shift), zero);
-    const er_quad high = er_quad_high(er_quad_shift_left(a, er_quad_max(shift, zero)), mantissa);
-    return er_quad_rounding_shift_right(high, right);
+    const er_factors factors = {
+        mantissa, er_quad_max(shift, zero), er_quad_max(er_quad_sub(zero, shift), zero)};
+    return factors;
+}
+
+static inline er_factors er_factors_load(const int32_t *mantissa, const int8_t *shift)
+{
+    return er_factors_of(er_quad_load(mantissa), er_quad_load_s8(shift));
+}
+
+/* Each lane by its factor, rounded twice. */
+static inline er_quad er_quad_multiply(er_quad a, er_factors factors)
+{
+    const er_quad high = er_quad_high(er_quad_shift_left(a, factors.left), factors.mantissa);
+    return er_quad_rounding_shift_right(high, factors.right);
 }
 
 /* The same by factors of which some are marked to be rounded once. */
@@ -55,14 +71,6 @@ static inline int er_any_rounds_once(const int8_t *shift, int32_t count)
     return any;
 }
 
-/* Sums of four channels by their factors. */
-ER_ALWAYS_INLINE er_quad er_quad_scale(er_quad sums, const int32_t *mantissa, const int8_t *shift,
-                                       int once)
-{
-    return once ? er_quad_multiply_once(sums, mantissa, shift)
-                : er_quad_multiply(sums, er_quad_load(mantissa), er_quad_load_s8(shift));
-}
-
 /* The zero point and the bounds of outputs. The bounds are taken first: the sum may not fit. */
 typedef struct {
     er_quad zero, low, high;
@@ -79,17 +87,21 @@ static inline er_quad er_quad_finish(er_quad scaled, er_vec_range range)
     return er_quad_add(er_quad_min(er_quad_max(scaled, range.low), range.high), range.zero);
 }
 
-/* Stores the first `count` lanes, at most four. */
+/* Stores the first `count` lanes, of which there may be more than four. */
 static inline void er_quad_store_some(er_quad a, int32_t count, int8_t *to)
 {
+    int32_t lane[ER_QUAD];
     if (count >= ER_QUAD) {
         er_quad_store_s8(a, to);
         return;
     }
-    int32_t lane[ER_QUAD];
     er_quad_store(a, lane);
-    for (int32_t i = 0; i < count; i++) {
-        to[i] = (int8_t)lane[i];
+    to[0] = (int8_t)lane[0];
+    if (count > 1) {
+        to[1] = (int8_t)lane[1];
+    }
+    if (count > 2) {
+        to[2] = (int8_t)lane[2];
     }
 }
 

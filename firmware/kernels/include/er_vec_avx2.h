@@ -122,12 +122,18 @@ static inline er_quad er_dots_sum(er_dots dots)
 }
 
 /* Adds the products of eight channels, which fit into 16 bits, to their sums. */
-static inline void er_add_products(er_quad sums[2], const int8_t *x, const int8_t *weights)
+static inline void er_add_products_8(er_quad *sums, const int8_t *x, const int8_t *weights)
 {
     const __m128i products = _mm_mullo_epi16(_mm_cvtepi8_epi16(er_eight_bytes(x)),
                                              _mm_cvtepi8_epi16(er_eight_bytes(weights)));
     sums[0] = _mm_add_epi32(sums[0], _mm_cvtepi16_epi32(products));
     sums[1] = _mm_add_epi32(sums[1], _mm_cvtepi16_epi32(_mm_unpackhi_epi64(products, products)));
+}
+
+static inline void er_add_products_16(er_quad *sums, const int8_t *x, const int8_t *weights)
+{
+    er_add_products_8(sums, x, weights);
+    er_add_products_8(sums + 2, x + 8, weights + 8);
 }
 
 #endif

@@ -58,12 +58,17 @@ ER_ALWAYS_INLINE void er_vec_block(const er_vec_layer l, const int8_t *x, int32_
     }
     ER_UNROLLED
     for (int t = 0; t < tiles; t++) {
-        const int32_t first = channel + ER_QUAD * t, factor = first * l.factor_step;
+        const int32_t first = channel + ER_QUAD * t;
+        const int32_t *mantissa = l.mantissa + first * l.factor_step;
+        const int8_t *shift = l.shift + first * l.factor_step;
         const er_quad bias = er_quad_load(l.bias + first);
+        const er_factors factors = er_factors_load(mantissa, shift);
         ER_UNROLLED
         for (int r = 0; r < rows; r++) {
             const er_quad sums = er_quad_add(er_dots_sum(dots[r][t]), bias);
-            const er_quad scaled = er_quad_scale(sums, l.mantissa + factor, l.shift + factor, l.once);
+            const er_quad scaled = ER_ROUNDS_ONCE && l.once
+                                       ? er_quad_multiply_once(sums, mantissa, shift)
+                                       : er_quad_multiply(sums, factors);
             er_quad_store_some(er_quad_finish(scaled, l.range), l.out_c - first,
                                output + r * l.out_c + first);
         }
@@ -82,18 +87,24 @@ ER_NEVER_INLINE void er_vec_row(const er_vec_layer *l, const int8_t *x, int8_t *
     }
 }
 
-/* Copies `count` bytes. */
+/* Copies `count` bytes, at least one; the last of them may be copied twice. */
 static inline void er_vec_copy(const int8_t *from, int32_t count, int8_t *to)
 {
-    int32_t i = 0;
-    for (; i + 16 <= count; i += 16) {
-        __builtin_memcpy(to + i, from + i, 16);
-    }
-    for (; i + 4 <= count; i += 4) {
-        __builtin_memcpy(to + i, from + i, 4);
-    }
-    for (; i < count; i++) {
-        to[i] = from[i];
+    if (count >= 16) {
+        for (int32_t i = 0; i < count - 16; i += 16) {
+            __builtin_memcpy(to + i, from + i, 16);
+        }
+        __builtin_memcpy(to + count - 16, from + count - 16, 16);
+    } else if (count >= 8) {
+        __builtin_memcpy(to, from, 8);
+        __builtin_memcpy(to + count - 8, from + count - 8, 8);
+    } else if (count >= 4) {
+        __builtin_memcpy(to, from, 4);
+        __builtin_memcpy(to + count - 4, from + count - 4, 4);
+    } else {
+        to[0] = from[0];
+        to[count / 2] = from[count / 2];
+        to[count - 1] = from[count - 1];
     }
 }
 

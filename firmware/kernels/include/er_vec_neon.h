@@ -138,11 +138,21 @@ static inline er_quad er_dots_sum(er_dots dots)
 #endif
 
 /* Adds the products of eight channels, which fit into 16 bits, to their sums. */
-static inline void er_add_products(er_quad sums[2], const int8_t *x, const int8_t *weights)
+static inline void er_add_products_8(er_quad *sums, const int8_t *x, const int8_t *weights)
 {
     const int16x8_t products = vmull_s8(vld1_s8(x), vld1_s8(weights));
     sums[0] = vaddw_s16(sums[0], vget_low_s16(products));
     sums[1] = vaddw_high_s16(sums[1], products);
+}
+
+static inline void er_add_products_16(er_quad *sums, const int8_t *x, const int8_t *weights)
+{
+    const int8x16_t a = vld1q_s8(x), b = vld1q_s8(weights);
+    const int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(b)), high = vmull_high_s8(a, b);
+    sums[0] = vaddw_s16(sums[0], vget_low_s16(low));
+    sums[1] = vaddw_high_s16(sums[1], low);
+    sums[2] = vaddw_s16(sums[2], vget_low_s16(high));
+    sums[3] = vaddw_high_s16(sums[3], high);
 }
 
 #endif

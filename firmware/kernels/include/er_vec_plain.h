@@ -126,12 +126,18 @@ static inline er_quad er_dots_sum(er_dots dots)
 }
 
 /* Adds the products of eight channels to their sums. */
-static inline void er_add_products(er_quad sums[2], const int8_t *x, const int8_t *weights)
+static inline void er_add_products_8(er_quad *sums, const int8_t *x, const int8_t *weights)
 {
     for (int32_t i = 0; i < 8; i++) {
         int32_t *sum = &sums[i / 4].lane[i % 4];
         *sum = er_wrapping_add(*sum, x[i] * weights[i]);
     }
+}
+
+static inline void er_add_products_16(er_quad *sums, const int8_t *x, const int8_t *weights)
+{
+    er_add_products_8(sums, x, weights);
+    er_add_products_8(sums + 2, x + 8, weights + 8);
 }
 
 #undef ER_LANES
