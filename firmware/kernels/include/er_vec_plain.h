@@ -112,10 +112,14 @@ static inline er_dots er_dots_none(void)
     return er_quad_of(0);
 }
 
+/* Written out, four products together, for compilers to find vectors in. */
 static inline er_dots er_dots_add(er_dots dots, er_tile weights, er_inputs x)
 {
-    for (int32_t i = 0; i < 16; i++) {
-        dots.lane[i / 4] = er_wrapping_add(dots.lane[i / 4], weights.lane[i] * x.lane[i % 4]);
+    ER_LANES {
+        const int8_t *w = weights.lane + 4 * i;
+        const int32_t sum =
+            w[0] * x.lane[0] + w[1] * x.lane[1] + w[2] * x.lane[2] + w[3] * x.lane[3];
+        dots.lane[i] = er_wrapping_add(dots.lane[i], sum);
     }
     return dots;
 }
