@@ -159,8 +159,9 @@ class _Program(_Qemu):
     def __init__(self, command: list[str]) -> None:
         self._socket, its = socket.socketpair()
         with its:
+            end = its.fileno()
             self._process = subprocess.Popen(
-                command, stdin=its, stdout=its, stderr=subprocess.PIPE, text=True
+                command, stdin=end, stdout=end, stderr=subprocess.PIPE, text=True
             )
 
 

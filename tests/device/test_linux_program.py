@@ -127,6 +127,18 @@ def test_without_the_kernels_counter_there_are_no_cycles(firmware):
 
 
 @qemu_user
+def test_a_profile_tells_no_clock(tmp_path: Path):
+    build = Builder()
+    graph = build.graph(build.dense(build.input(1, 8), 3))
+    folder = api.export(graph, BOARDS[0], tmp_path / "fw").folder
+    record = api.profile(folder, "emulated").record
+    assert record.measured_clock is None and record.cycles is None
+    assert "counts cycles" in record.not_measured
+    assert record.layers[0].checksum is not None
+    assert record.measurement("zig", "0").clock_hz is None
+
+
+@qemu_user
 @pytest.mark.parametrize("board", BOARDS)
 def test_layers_are_compared(tmp_path: Path, board: str):
     build = Builder()
