@@ -13,6 +13,7 @@ from edge_runtime.boards.board import (
     Region,
     Uart,
     UsbId,
+    Waits,
 )
 from edge_runtime.boards.loader import board_names, load_board, parse_board
 
@@ -29,6 +30,7 @@ __all__ = [
     "Region",
     "Uart",
     "UsbId",
+    "Waits",
     "board_names",
     "load_board",
     "parse_board",

@@ -108,6 +108,20 @@ class Counter:
 
 
 @dataclass(frozen=True)
+class Waits:
+    """Cycles that the core waits for its memories, beyond its own timings.
+
+    In thousandths: for each cycle that those give, and for each byte that a load reads from flash.
+    `source` says what they were fitted to.
+    """
+
+    per_cycle: int
+    per_flash_byte: int
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True)
 class UsbId:
     """A USB device that the board shows up as; `boot` while it waits for firmware by USB.
 
@@ -185,7 +199,8 @@ class Board:
     `regions` are the memories that firmware may use. `peripherals` are the registers that its
     start-up and serial port touch: an emulator answers there, and nowhere else. `port` names the
     C file in firmware/ports; `boot` the one with what the boot ROM wants to see, if any. `hardware`
-    says what has run on the real board; empty where nothing has.
+    says what has run on the real board; empty where nothing has. `waits` are None where no times
+    were published that they could be fitted to.
     """
 
     name: str
@@ -200,6 +215,7 @@ class Board:
     system: Literal["", "linux"] = ""
     boot: str = ""
     counter: Counter | None = None
+    waits: Waits | None = None
     platformio: PlatformIO | None = None
     emulation: Emulation | None = None
     hardware: str = ""
@@ -209,6 +225,11 @@ class Board:
     def is_host(self) -> bool:
         """Whether this is the machine itself."""
         return self.core == "host"
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether firmware has the machine for itself, as on a microcontroller."""
+        return not self.is_host and not self.system
 
     @property
     def architecture(self) -> str:
@@ -260,11 +281,12 @@ class Board:
         """The figures that nobody has checked against their document."""
         return tuple(name for name, record in self._figures() if not record.verified)
 
-    def _figures(self) -> Iterator[tuple[str, Clock | Uart | Region | Counter | UsbId]]:
+    def _figures(self) -> Iterator[tuple[str, Clock | Uart | Region | Counter | Waits | UsbId]]:
         for name, record in (
             ("clock", self.clock),
             ("uart", self.uart),
             ("counter", self.counter),
+            ("waits", self.waits),
         ):
             if record is not None:
                 yield name, record

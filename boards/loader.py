@@ -94,6 +94,8 @@ def _check(board: Board, where: str) -> None:
     if board.core not in CORES:
         hint = f"{_nearest(board.core, CORES)}known cores: {', '.join(CORES)}"
         raise BoardError(f"{where}: unknown core {board.core}", hint=hint)
+    if board.waits is not None and min(board.waits.per_cycle, board.waits.per_flash_byte) < 0:
+        raise BoardError(f"{where}: waits must not be negative")
     if not all(source.strip() for source in board.sources):
         raise BoardError(f"{where}: a figure has no source")
     if board.is_host:

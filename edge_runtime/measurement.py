@@ -1,7 +1,8 @@
 """What was measured of an image, and how it is kept: one JSON line a measurement.
 
-Instructions are counted by an emulator, estimated cycles come from a cycle model, measured cycles
-from a counter on a board. They are three things, each in a field of its own, None where unknown.
+Instructions are counted by an emulator, estimated cycles come from a cycle model, those with waits
+from what a board's memories were fitted to besides, measured cycles from a counter on a board. Each
+is in a field of its own, None where unknown.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Layer:
     instructions: int | None = None
     estimated_cycles: int | None = None
     measured_cycles: int | None = None
+    estimated_cycles_with_waits: int | None = None
 
     @property
     def instructions_per_mac(self) -> float | None:
@@ -43,8 +45,9 @@ class Layer:
 class Measurement:
     """One image on one core: the cost of one inference, all layers and what is between them.
 
-    `estimated_cycles` leave out the memory's wait states. `stack_bytes` is the high-water mark over
-    all inferences that were run. `image_sha256` names the file that ran.
+    `estimated_cycles` leave out what the core waits for its memories; `estimated_cycles_with_waits`
+    have it, by figures fitted to the board, if there are any. `stack_bytes` is the high-water mark
+    over all inferences that were run. `image_sha256` names the file that ran.
     """
 
     board: str
@@ -57,17 +60,28 @@ class Measurement:
     estimated_cycles: int | None = None
     measured_cycles: int | None = None
     stack_bytes: int | None = None
+    estimated_cycles_with_waits: int | None = None
 
     @property
     def estimated_ms(self) -> float | None:
         """Estimated cycles at the board's clock, in milliseconds."""
-        if self.estimated_cycles is None or self.clock_hz is None:
-            return None
-        return 1000.0 * self.estimated_cycles / self.clock_hz
+        return self._ms(self.estimated_cycles)
+
+    @property
+    def estimated_ms_with_waits(self) -> float | None:
+        """The same with waits."""
+        return self._ms(self.estimated_cycles_with_waits)
+
+    def _ms(self, cycles: int | None) -> float | None:
+        return None if cycles is None or self.clock_hz is None else 1e3 * cycles / self.clock_hz
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, and `estimated_ms`, as JSON has them."""
-        return {**dataclasses.asdict(self), "estimated_ms": self.estimated_ms}
+        """The fields, and the estimates in milliseconds, as JSON has them."""
+        times = {
+            "estimated_ms": self.estimated_ms,
+            "estimated_ms_with_waits": self.estimated_ms_with_waits,
+        }
+        return {**dataclasses.asdict(self), **times}
 
     @staticmethod
     def of_dict(raw: dict[str, Any]) -> Measurement:

@@ -39,6 +39,11 @@ class Multiplier:
         """The same factor with products that are rounded once."""
         return Multiplier(self.mantissa, self.shift - ONCE)
 
+    @property
+    def exponent(self) -> int:
+        """The shift without that mark."""
+        return self.shift + ONCE if self.shift < -ONCE // 2 else self.shift
+
     @staticmethod
     def signed(real: float) -> Multiplier:
         """The same as `of` for a factor that may be negative."""

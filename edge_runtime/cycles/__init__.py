@@ -17,6 +17,7 @@ from edge_runtime.cycles.m4 import M4
 from edge_runtime.cycles.m7 import M7
 from edge_runtime.cycles.m33 import M33
 from edge_runtime.cycles.trace import Line, Tracer
+from edge_runtime.cycles.waits import with_waits
 from edge_runtime.errors import BoardError
 
 
@@ -67,4 +68,5 @@ __all__ = [
     "decode",
     "has_cycle_model",
     "instructions",
+    "with_waits",
 ]

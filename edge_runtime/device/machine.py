@@ -14,6 +14,7 @@ from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 from edge_runtime import boards
 from edge_runtime.boards import Board, Region
 from edge_runtime.device.counter import Counter
+from edge_runtime.device.flash_reads import FlashReads
 from edge_runtime.device.native_library import library
 from edge_runtime.device.peripherals import LAYOUTS, Port, register_memory
 from edge_runtime.device.processor import PROCESSORS, UNKNOWN, skip_vendor_register
@@ -67,6 +68,8 @@ class Machine:
         self._port = self._map_port(board.uart)
         self._load()
         self._watch()
+        layers = len(image.layers)
+        self.reads = FlashReads(self._native, self._uc, board.flash, counter, layers)
         self._processor.power_up(self._uc, image)
 
     def feed(self, data: bytes) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edge_runtime.boards import Board
-from edge_runtime.cycles import Tracer, cycle_model, has_cycle_model, instructions
+from edge_runtime.cycles import Line, Tracer, cycle_model, has_cycle_model, instructions, with_waits
 from edge_runtime.device.counter import FIRST_LAYER, OVERHEAD, Counter
+from edge_runtime.device.flash_reads import FlashReads
 from edge_runtime.device.link import Fault, Identity, Link, NoAnswer
 from edge_runtime.device.symbols import load_image
 from edge_runtime.errors import BoardError, DataError, EmulationError
@@ -22,12 +24,14 @@ class LayerProfile:
     """What one layer did: instructions counted, and the cycles that the core's model makes of them.
 
     `index` is the layer's place in the model; -1 is what lies between the layers. There are no
-    estimated cycles where the core has no model.
+    estimated cycles where the core has no model, and none with waits where the board's waits are
+    not known or reads from flash were not counted.
     """
 
     index: int
     instructions: int
     estimated_cycles: int | None
+    estimated_cycles_with_waits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,22 @@ class Profile:
     @property
     def estimated_cycles(self) -> int | None:
         """Estimated cycles of the whole inference; None where the core has no cycle model."""
-        cycles = [part.estimated_cycles for part in (*self.layers, self.overhead)]
-        known = [count for count in cycles if count is not None]
-        return sum(known) if len(known) == len(cycles) else None
+        return _sum(part.estimated_cycles for part in (*self.layers, self.overhead))
+
+    @property
+    def estimated_cycles_with_waits(self) -> int | None:
+        """The same with waits; None where they are not known."""
+        return _sum(part.estimated_cycles_with_waits for part in (*self.layers, self.overhead))
+
+
+def _sum(parts: Iterable[int | None]) -> int | None:
+    """The sum; None where a part is unknown."""
+    total = 0
+    for part in parts:
+        if part is None:
+            return None
+        total += part
+    return total
 
 
 class Target(ABC):
@@ -64,6 +81,8 @@ class Target(ABC):
 
     link: Link
     counter: Counter
+    reads: FlashReads | None = None
+    """What counts reads from flash, if the board waits for them and the emulator can."""
 
     def __init__(self, elf: Path, board: Board) -> None:
         self.board = board
@@ -78,6 +97,7 @@ class Target(ABC):
         self._tracer = Tracer(self.image.read)
         self._identity: Identity | None = None
         self._ran = False
+        self._read: FlashReads | None = None
 
     def identify(self) -> Identity:
         """What the firmware says of itself; asked once."""
@@ -89,10 +109,13 @@ class Target(ABC):
         """Put the model's state back to its start."""
         self.link.reset()
 
-    def run(self, inputs: Sequence[bytes], calls: int = 1) -> list[bytes]:
+    def run(
+        self, inputs: Sequence[bytes], calls: int = 1, *, count_reads: bool = False
+    ) -> list[bytes]:
         """One inference: the bytes of every input in, the bytes of every output out.
 
-        Where the model takes its input by rows, `calls` is how many there are.
+        Where the model takes its input by rows, `calls` is how many there are. `count_reads` counts
+        reads from flash too, which takes three times as long.
 
         Raises:
             DataError: the inputs are not those of the model.
@@ -105,11 +128,13 @@ class Target(ABC):
                 f"the inputs have {sizes} bytes, the firmware takes {list(identity.inputs)}"
             )
         self.counter.clear()
-        for call in range(calls):
-            for index, (data, size) in enumerate(zip(inputs, sizes, strict=True)):
-                self.link.write_input(index, data[call * size : (call + 1) * size])
-            self._invoke()
-        self._ran = True
+        reads = self.reads if count_reads else None
+        with reads.counting() if reads else nullcontext():
+            for call in range(calls):
+                for index, (data, size) in enumerate(zip(inputs, sizes, strict=True)):
+                    self.link.write_input(index, data[call * size : (call + 1) * size])
+                self._invoke()
+        self._ran, self._read = True, reads
         return [self.link.read_output(i, size) for i, size in enumerate(identity.outputs)]
 
     def stack_bytes(self) -> int:
@@ -134,13 +159,21 @@ class Target(ABC):
             self._part(-1, OVERHEAD),
         )
 
+    def lines(self, index: int) -> list[Line]:
+        """The code that a layer ran in the last inference; of -1, what lies between the layers."""
+        bucket = OVERHEAD if index < 0 else FIRST_LAYER + index
+        return self._tracer.lines(self.counter.blocks(bucket))
+
     def _part(self, index: int, bucket: int) -> LayerProfile:
         blocks = self.counter.blocks(bucket)
         count = instructions(blocks, self.image.read, self.image.architecture)
-        cycles = None
-        if self._model is not None:
-            cycles = self._model.cycles(self._tracer.lines(blocks))
-        return LayerProfile(index, count, cycles)
+        if self._model is None:
+            return LayerProfile(index, count, None)
+        cycles = self._model.cycles(self._tracer.lines(blocks))
+        if self._read is None or self.board.waits is None:
+            return LayerProfile(index, count, cycles)
+        waiting = with_waits(self.board.waits, cycles, self._read.of(bucket))
+        return LayerProfile(index, count, cycles, waiting)
 
     def _invoke(self) -> None:
         try:

@@ -32,6 +32,7 @@ class UnicornTarget(Target):
         super().__init__(elf, board)
         self.counter = Counter(self.image, new_memory(self.image))
         self._machine = Machine(self.image, board, self.counter, max_instructions)
+        self.reads = self._machine.reads if board.waits else None
         self.link = Link(_InProcess(self._machine))
 
     def close(self) -> None:

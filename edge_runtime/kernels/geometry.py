@@ -128,13 +128,21 @@ class Sliding:
         return self.reach[0] * width * 2
 
     def strip_bytes(self) -> int:
-        """The int16 strip of rows of er_depthwise_3x3_s8_dsp, which says the same."""
+        """The int16 strip of rows of er_depthwise_3x3_s8_dsp."""
+        pitch, rows = self.strip()
+        return 2 * (((rows - 1) * self.window.stride[0] + 3) * pitch + _STRIP_SLACK)
+
+    def strip(self) -> tuple[int, int]:
+        """Elements from row to row of that strip, and rows of outputs that it makes.
+
+        The kernel says the same.
+        """
         stride, left = self.window.stride, self.window.pad_before[1]
         needed = (self.output[1] - 1) * stride[1] + 3 - left
         pitch = -(-max(needed, left + min(self.image[1], needed)) // 2) * 2
         held = _STRIP_ELEMENTS // pitch
         rows = min(self.output[0], max((held - 3) // stride[0] + 1 if held >= 3 else 0, 2))
-        return 2 * (((rows - 1) * stride[0] + 3) * pitch + _STRIP_SLACK)
+        return pitch, rows
 
 
 def window_field(site: Site) -> Field:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime import numerics
-from edge_runtime.graph import Array, DType
+from edge_runtime.graph import Array, DType, Rounding
 from edge_runtime.kernels.kernel import Site
 from edge_runtime.nibbles import pack_nibbles
 from edge_runtime.numerics import Multiplier
@@ -39,11 +39,14 @@ def linear_constants(
     bias = np.zeros(len(rows), np.int64)
     if len(site.inputs) > 2:
         bias += site.inputs[2].values.reshape(-1).astype(np.int64)
-    mantissa, shift = factor_arrays(_linear(site).multipliers(site.inputs, site.output))
+    op = _linear(site)
+    mantissa, shift = factor_arrays(op.multipliers(site.inputs, site.output))
     # A factor of 0 becomes sums of 0 with an ordinary factor: fast kernels serve no others.
     nothing = mantissa == 0
     rows[nothing], bias[nothing] = weight_zero(site.inputs[1]), 0
-    mantissa[nothing], shift[nothing] = 1 << 30, -2
+    ordinary = Multiplier(1 << 30, -2)
+    ordinary = ordinary.once if op.rounding is Rounding.ONCE else ordinary
+    mantissa[nothing], shift[nothing] = ordinary.mantissa, ordinary.shift
     if fold:
         bias -= site.inputs[0].quant.zero_point * rows.astype(np.int64).sum(1)
     return {

@@ -13,7 +13,7 @@ class Budget:
     """How much of something is used, out of how much there may be."""
 
     name: str
-    """"RAM", "flash", "stack", "estimated time"."""
+    """"RAM", "flash", "stack", "estimated time", "estimated with waits"."""
     used: float
     limit: float | None
     """None where there is no limit."""

@@ -11,7 +11,7 @@ from edge_runtime import boards
 from edge_runtime.boards import board_names, load_board, parse_board
 from edge_runtime.errors import BoardError
 
-HARDWARE = [name for name in board_names() if name != "host" and not load_board(name).system]
+HARDWARE = [name for name in board_names() if load_board(name).is_bare]
 GOOD = (Path(boards.__file__).parent / "nucleo_l552ze_q.toml").read_text()
 
 

@@ -17,6 +17,7 @@ from edge_runtime.cycles import decode
 from edge_runtime.cycles.instruction import CONTROL
 from edge_runtime.device import machine
 from edge_runtime.device.build import build
+from edge_runtime.device.counter import FIRST_LAYER, OVERHEAD
 from edge_runtime.device.processor import PROCESSORS
 from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.errors import BoardError, DataError, EmulationError, LinkError
@@ -95,6 +96,41 @@ def test_counts_are_exact(firmware, board, compiler):
     assert profile.estimated_cycles == sum(
         part.estimated_cycles for part in (*profile.layers, profile.overhead)
     )
+
+
+def test_reads_from_flash_are_counted(firmware):
+    board = load_board("nucleo_l4r5zi")
+    read = Counter()
+    with on(board.name, firmware(board.name)) as target:
+        buckets = range(OVERHEAD, FIRST_LAYER + len(target.image.layers))
+
+        def see(_uc, _kind, _address, size, _value, _data):
+            read[target.counter._get("bucket")] += size
+
+        target.reset()
+        emulator, flash = target._machine._uc, board.flash
+        hook = emulator.hook_add(
+            unicorn.UC_HOOK_MEM_READ, see, begin=flash.start, end=flash.end - 1
+        )
+        target.run([INPUT], count_reads=True)
+        emulator.hook_del(hook)
+        assert [target.reads.of(bucket) for bucket in buckets] == [read[b] for b in buckets]
+        profile = target.profile()
+        waits = profile.estimated_cycles_with_waits - profile.estimated_cycles
+        inside = sum(read[bucket] for bucket in buckets)
+        each = board.waits.per_cycle, board.waits.per_flash_byte
+        expected = (profile.estimated_cycles * each[0] + inside * each[1]) / 1000
+        assert inside > 0 and waits == pytest.approx(expected, abs=len(buckets) / 2)
+        target.run([INPUT])
+        assert target.profile().estimated_cycles == profile.estimated_cycles
+        assert target.profile().estimated_cycles_with_waits is None
+
+
+def test_waits_are_unknown_where_no_times_were_published(firmware):
+    with on("rpi_pico", firmware("rpi_pico")) as target:
+        target.reset()
+        target.run([INPUT], count_reads=True)
+        assert target.profile().estimated_cycles_with_waits is None
 
 
 @pytest.mark.parametrize("board", ["nucleo_l4r5zi", "nucleo_l552ze_q", "rpi_pico"])

@@ -21,6 +21,22 @@ void er_on_block(void *emulator, uint64_t address, uint32_t size, void *user)
     er_count(watch->counter, (uint32_t)address, size);
 }
 
+typedef struct {
+    const er_counter *counter;
+    uint64_t *bytes; /* read by the code of each bucket */
+} er_reads;
+
+/* Adds up what loads read. */
+void er_on_read(void *emulator, int kind, uint64_t address, int size, int64_t value, void *user)
+{
+    er_reads *reads = user;
+    (void)emulator;
+    (void)kind;
+    (void)address;
+    (void)value;
+    reads->bytes[reads->counter->bucket] += (uint64_t)size;
+}
+
 /* Registers that hold what was last written to them. */
 uint64_t er_read(void *emulator, uint64_t offset, unsigned size, void *user)
 {

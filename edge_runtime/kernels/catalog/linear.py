@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge_runtime.graph import Array, DType, Rounding
+from edge_runtime.graph import Array, DType
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
+from edge_runtime.kernels.loops import (
+    by_all_taps,
+    by_four_channels,
+    by_four_outputs,
+    by_four_pixels,
+    by_four_rows,
+    by_strips,
+    by_taps,
+)
 from edge_runtime.kernels.packing import (
     QUAD,
     channels_first,
@@ -32,7 +41,7 @@ _FEWEST_COLUMNS = 3
 _FEWEST_CHANNELS = 8
 """That er_depthwise_s8_vec works on at once."""
 _LARGEST_QUICK_SHIFT = -2
-"""Of factors that er_scale_quickly serves."""
+"""Of factors that fast kernels serve, by er_scale_quickly or er_scale_once."""
 
 
 def group_count(site: Site) -> int:
@@ -119,10 +128,8 @@ def _strips(site: Site) -> str | None:
 def _large_factors(site: Site) -> str | None:
     op = site.node.op
     assert isinstance(op, Linear)
-    if op.rounding is Rounding.ONCE:
-        return "sums that are rounded once"
     factors = op.multipliers(site.inputs, site.output)
-    if any(factor.mantissa and factor.shift > _LARGEST_QUICK_SHIFT for factor in factors):
+    if any(factor.mantissa and factor.exponent > _LARGEST_QUICK_SHIFT for factor in factors):
         return "factors of 1/4 or more"
     return None
 
@@ -322,6 +329,7 @@ KERNELS = (
         _strips,
         _depthwise_3x3_dsp,
         _conv_struct,
+        terms=by_strips,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -330,6 +338,7 @@ KERNELS = (
         _ungrouped,
         _conv_dsp,
         _conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_conv_s8_dsp",
@@ -338,6 +347,7 @@ KERNELS = (
         _single_channel,
         _conv_dsp,
         _conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_depthwise_s8_dsp",
@@ -346,9 +356,16 @@ KERNELS = (
         _window,
         _depthwise_dsp,
         _conv_struct,
+        terms=by_taps,
     ),
     declare(
-        "er_linear_s8_dsp", FullyConnected, "4 rows by SMLAD", _rows, _linear_dsp, _linear_struct
+        "er_linear_s8_dsp",
+        FullyConnected,
+        "4 rows by SMLAD",
+        _rows,
+        _linear_dsp,
+        _linear_struct,
+        terms=by_four_rows,
     ),
     declare(
         "er_depthwise_s8_m0",
@@ -357,6 +374,7 @@ KERNELS = (
         _small_factors(plain_depthwise),
         _depthwise_m0,
         _conv_struct,
+        terms=by_all_taps,
     ),
     declare(
         "er_conv_s8_m0",
@@ -365,6 +383,7 @@ KERNELS = (
         _small_factors(_ungrouped),
         _conv_m0,
         _conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_conv_s8_m0",
@@ -373,6 +392,7 @@ KERNELS = (
         _small_factors(_single_channel),
         _conv_m0,
         _conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_linear_s8_m0",
@@ -381,6 +401,7 @@ KERNELS = (
         _small_factors(_rows),
         _linear_ref,
         _linear_struct,
+        terms=by_four_outputs,
     ),
     declare("er_conv_s8_vec", Conv2D, "4 channels x 4 pixels", _ungrouped, _conv_vec, _conv_struct),
     declare(

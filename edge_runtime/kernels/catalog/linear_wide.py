@@ -6,6 +6,7 @@ from edge_runtime.graph import DType
 from edge_runtime.kernels.catalog.linear import group_count, several_groups
 from edge_runtime.kernels.geometry import LARGEST, Sliding, image_rows, pixel_window, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
+from edge_runtime.kernels.loops import by_two_pixels, by_two_rows
 from edge_runtime.kernels.packing import (
     GROUP,
     channels_first,
@@ -134,6 +135,7 @@ KERNELS = (
         _ungrouped,
         _conv_dsp,
         _conv_struct,
+        terms=by_two_pixels,
     ),
     declare(
         "er_conv_s16_dsp",
@@ -142,6 +144,7 @@ KERNELS = (
         _as_pixels,
         _linear_dsp,
         _pixels_struct,
+        terms=by_two_rows,
     ),
     declare("er_conv_s16_ref", Conv2D, "portable C", _window, _conv_demand, _conv_struct),
     declare(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from edge_runtime.graph import DType, Rounding
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
+from edge_runtime.kernels.loops import by_four_averages
 from edge_runtime.kernels.refusals import MOST_SUMMED, MOST_SUMMED_WIDE, of_type
 from edge_runtime.kernels.struct import Field, Struct, clamp, float_clamp
 from edge_runtime.ops import AveragePool2D, MaxPool2D, Pool2D
@@ -103,6 +104,7 @@ KERNELS = (
         _away_from_zero,
         _demand,
         _struct,
+        terms=by_four_averages,
     ),
     declare(
         "er_average_pool_s8_vec",

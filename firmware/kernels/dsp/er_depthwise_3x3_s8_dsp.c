@@ -8,6 +8,7 @@
  * Weights are OHW; the input's zero point is folded into the bias, and stands outside the image.
  */
 #include "er_attributes.h"
+#include "er_depthwise_pairs_dsp.h"
 #include "er_dsp.h"
 #include "er_kernels.h"
 #include "er_patch.h"
@@ -75,27 +76,8 @@ static __attribute__((naked, noinline)) void expand(__attribute__((unused)) cons
             "pop {r4-r8, pc}\n");
 }
 
-/* Two sums, r10 and r11, of a row of inputs at `row` and of weights `first` and `last`. */
-#define STRIDE_1(row, first, last)                                                                 \
-    "ldrd r3, r12, [" row "], #4\n\t"                                                              \
-    "smlad r10, r3, " first ", r10\n\t"                                                            \
-    "smlabt r10, r12, " last ", r10\n\t"                                                           \
-    "smlatb r11, r3, " first ", r11\n\t"                                                           \
-    "smlad r11, r12, " last ", r11\n\t"
-
-#define STRIDE_2(row, first, last)                                                                 \
-    "ldrd r3, r12, [" row "], #8\n\t"                                                              \
-    "smlad r10, r3, " first ", r10\n\t"                                                            \
-    "ldr r3, [" row "]\n\t"                                                                        \
-    "smlabt r10, r12, " last ", r10\n\t"                                                           \
-    "smlad r11, r12, " first ", r11\n\t"                                                           \
-    "smlabt r11, r3, " last ", r11\n\t"
-
-/* As for er_conv_s8_dsp, the loop needs all registers there are; compiled from intrinsics it takes
- * 72 instructions instead of 37. er_scale_quickly serves both sums; of an odd number a row, the last
- * is not stored. On the stack: 0 bias, 4 twice_mantissa, 8 halved, 12 twice_zero_and_one, 16 step,
- * 20 left, 24 count, 28 out_rows, 32 next_row, 36 next_to. */
-#define STRIP(stride)                                                                              \
+/* The stack of PAIRS, then: 24 count, 28 out_rows, 32 next_row, 36 next_to. */
+#define STRIP(stride, round)                                                                       \
     "push {r4-r11, lr}\n\t"                                                                        \
     "add r12, r0, #36\n\t"                                                                         \
     "ldm r12, {r1-r10}\n\t"                                                                        \
@@ -107,29 +89,7 @@ static __attribute__((naked, noinline)) void expand(__attribute__((unused)) cons
     "ldr r0, [r0]\n\t"                                                                             \
     "add r1, r0, r12\n\t"                                                                          \
     "add r2, r1, r12\n"                                                                            \
-    "1:\n\t"                                                                                       \
-    "ldr r10, [sp]\n\t"                                                                            \
-    "mov r11, r10\n\t" stride("r0", "r4", "r7") stride("r1", "r5", "r8") stride("r2", "r6", "r9")  \
-    "ldrd r3, r12, [sp, #4]\n\t"                                                                   \
-    "smmlar r10, r10, r3, r10\n\t"                                                                 \
-    "smmlar r11, r11, r3, r11\n\t"                                                                 \
-    "add r10, r10, r10, asr #31\n\t"                                                               \
-    "add r11, r11, r11, asr #31\n\t"                                                               \
-    "asr r10, r10, r12\n\t"                                                                        \
-    "asr r11, r11, r12\n\t"                                                                        \
-    "ldrd r3, r12, [sp, #12]\n\t"                                                                  \
-    "add r10, r10, r3\n\t"                                                                         \
-    "add r11, r11, r3\n\t"                                                                         \
-    "ldr r3, [sp, #20]\n\t"                                                                        \
-    "ssat r10, #8, r10, asr #1\n\t"                                                                \
-    "ssat r11, #8, r11, asr #1\n\t"                                                                \
-    "strb r10, [lr]\n\t"                                                                           \
-    "subs r3, r3, #2\n\t"                                                                          \
-    "str r3, [sp, #20]\n\t"                                                                        \
-    "it pl\n\t"                                                                                    \
-    "strbpl r11, [lr, r12]\n\t"                                                                    \
-    "add lr, lr, r12, lsl #1\n\t"                                                                  \
-    "bgt 1b\n\t"                                                                                   \
+    PAIRS(stride, round)                                                                           \
     "ldrd r10, r11, [sp, #24]\n\t"                                                                 \
     "ldrd r3, r12, [sp, #32]\n\t"                                                                  \
     "str r10, [sp, #20]\n\t"                                                                       \
@@ -143,14 +103,28 @@ static __attribute__((naked, noinline)) void expand(__attribute__((unused)) cons
     "add sp, sp, #40\n\t"                                                                          \
     "pop {r4-r11, pc}\n"
 
-static __attribute__((naked, noinline)) void strip_1(__attribute__((unused)) const strip_job *job)
+static __attribute__((naked, noinline)) void strip_1_twice(__attribute__((unused))
+                                                           const strip_job *job)
 {
-    __asm__(STRIP(STRIDE_1));
+    __asm__(STRIP(STRIDE_1, ROUND_TWICE));
 }
 
-static __attribute__((naked, noinline)) void strip_2(__attribute__((unused)) const strip_job *job)
+static __attribute__((naked, noinline)) void strip_1_once(__attribute__((unused))
+                                                          const strip_job *job)
 {
-    __asm__(STRIP(STRIDE_2));
+    __asm__(STRIP(STRIDE_1, ROUND_ONCE));
+}
+
+static __attribute__((naked, noinline)) void strip_2_twice(__attribute__((unused))
+                                                           const strip_job *job)
+{
+    __asm__(STRIP(STRIDE_2, ROUND_TWICE));
+}
+
+static __attribute__((naked, noinline)) void strip_2_once(__attribute__((unused))
+                                                          const strip_job *job)
+{
+    __asm__(STRIP(STRIDE_2, ROUND_ONCE));
 }
 #else
 static void expand(const int8_t *from, int16_t *to, int32_t rows, const expansion *e)
@@ -162,9 +136,10 @@ static void expand(const int8_t *from, int16_t *to, int32_t rows, const expansio
     }
 }
 
-static void make_strip(const strip_job *job, int32_t stride)
+static void make_strip(const strip_job *job, int32_t stride, int32_t mark)
 {
-    const er_scaling scaling = {job->twice_mantissa, ~job->halved, job->halved};
+    const int32_t halved = job->halved + mark;
+    const er_scaling scaling = {job->twice_mantissa, ~halved, halved};
     const int16_t *row = job->rows;
     int8_t *to = job->to;
     for (int32_t i = 0; i < job->out_rows; i++) {
@@ -176,23 +151,35 @@ static void make_strip(const strip_job *job, int32_t stride)
                     sum = er_mac(er_load(x), job->first[tap], sum);
                     sum = __smlabt(x[2], (int32_t)job->last[tap], sum);
                 }
-                *to = (int8_t)er_scale_quickly(sum, scaling, job->twice_zero_and_one);
+                *to = (int8_t)er_scale_by(sum, scaling, job->twice_zero_and_one);
             }
         }
         row += job->next_row / 2;
     }
 }
 
-static void strip_1(const strip_job *job)
+static void strip_1_twice(const strip_job *job)
 {
-    make_strip(job, 1);
+    make_strip(job, 1, 0);
 }
 
-static void strip_2(const strip_job *job)
+static void strip_1_once(const strip_job *job)
 {
-    make_strip(job, 2);
+    make_strip(job, 1, ER_ONCE);
+}
+
+static void strip_2_twice(const strip_job *job)
+{
+    make_strip(job, 2, 0);
+}
+
+static void strip_2_once(const strip_job *job)
+{
+    make_strip(job, 2, ER_ONCE);
 }
 #endif
+
+typedef void strip(const strip_job *job);
 
 /* What all channels share. */
 typedef struct {
@@ -202,7 +189,16 @@ typedef struct {
     int32_t pitch;
     int32_t rows;  /* of outputs that a strip makes */
     er_pair zeros; /* two input zero points */
+    strip *make;
 } shape;
+
+static strip *strip_of(int32_t stride, int32_t shift)
+{
+    if (er_layer_rounds_once(shift)) {
+        return stride == 1 ? strip_1_once : strip_2_once;
+    }
+    return stride == 1 ? strip_1_twice : strip_2_twice;
+}
 
 /* Fills with pairs. */
 ER_SMALL void fill(int16_t *to, int32_t count, er_pair zeros)
@@ -254,7 +250,7 @@ ER_SMALL void run(const shape *s, strip_job *job, er_range_s8 range, const int8_
         job->out_rows = er_least(left, s->rows);
         const int32_t needed = (job->out_rows - 1) * w->stride_h + KERNEL;
         load_rows(s, input, y + already, needed - already, s->strip + already * s->pitch);
-        (w->stride_w == 1 ? strip_1 : strip_2)(job);
+        s->make(job);
         if (er_is_partial(range)) {
             clamp(range, job->step, job->out_rows * w->out_w, job->to);
         }
@@ -289,7 +285,8 @@ void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *o
                      .strip = scratch,
                      .pitch = pitch,
                      .rows = strip_rows(w, pitch),
-                     .zeros = er_pack(p->in_zero, p->in_zero)};
+                     .zeros = er_pack(p->in_zero, p->in_zero),
+                     .make = strip_of(w->stride_w, p->shift[0])};
     strip_job job = {.rows = scratch,
                      .pitch = 2 * pitch,
                      .twice_zero_and_one = range.twice_zero_and_one,
@@ -308,7 +305,7 @@ void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *o
         const er_scaling scaling = er_scaling_of(p->mantissa[i], p->shift[i]);
         job.bias = p->bias[i];
         job.twice_mantissa = scaling.twice_mantissa;
-        job.halved = scaling.halved;
+        job.halved = er_halved(scaling);
         job.to = output + i;
         run(&s, &job, range, input + i / multiplier);
     }

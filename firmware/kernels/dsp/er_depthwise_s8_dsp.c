@@ -24,7 +24,7 @@ typedef struct {
     const tap *taps, *end;
     er_range_s8 range;
     int32_t multiplier;
-    int is_ordinary; /* er_scale_quickly serves all channels, and the range is that of int8 */
+    int is_ordinary; /* er_scale_by serves all channels, and the range is that of int8 */
 } job;
 
 /* Scales and stores outputs of `count` channels from `channel` on. */
@@ -48,7 +48,7 @@ ER_ALWAYS_INLINE void store_4(const job *j, int32_t channel, int32_t sums[TOGETH
     for (int32_t i = 0; i < TOGETHER; i++) {
         const er_scaling scaling = er_scaling_of(mantissa[i], shift[i]);
         to[channel + i] =
-            (int8_t)er_scale_quickly(sums[i], scaling, j->range.twice_zero_and_one);
+            (int8_t)er_scale_by(sums[i], scaling, j->range.twice_zero_and_one);
     }
 }
 

@@ -124,7 +124,7 @@ typedef struct {
     uint32_t pairs; /* in a column */
     int32_t lanes;
     er_range_s8 range;
-    int quick; /* er_scale_quickly serves every channel */
+    int quick; /* er_scale_by serves every channel */
 } block;
 
 /* Scales one channel of `count` lanes from `first` on, and stores those that are in use. */
@@ -148,14 +148,14 @@ static inline void store_2(const block *b, int32_t channel, const int32_t sums[2
     for (int32_t i = 0; i < 2; i++, channel++) {
         const er_scaling scaling = er_scaling_of(p->mantissa[channel], p->shift[channel]);
         const int32_t zero = b->range.twice_zero_and_one;
-        const int32_t value = b->quick ? er_scale_quickly(sums[i], scaling, zero)
+        const int32_t value = b->quick ? er_scale_by(sums[i], scaling, zero)
                                        : er_scale_slowly(sums[i], scaling, zero);
         to[channel] = (int8_t)er_clamp(b->range, value);
     }
 }
 
-/* Two channels by each lane: for the last one or two pixels, and for channels that er_scale_quickly
- * does not serve. */
+/* Two channels by each lane: for the last one or two pixels, and for channels that er_scale_by does
+ * not serve. */
 ER_NEVER_INLINE void multiply_2x1(const block *b, const int8_t *weights, int32_t channel, int8_t *to)
 {
     const int32_t *bias = b->p->bias + channel;
@@ -175,9 +175,9 @@ ER_NEVER_INLINE void multiply_2x1(const block *b, const int8_t *weights, int32_t
 }
 
 #if defined(__arm__)
-/* All pairs of channels by four lanes, where er_scale_quickly serves. Eight sums, two pointers and
+/* All pairs of channels by four lanes, where er_scale_by serves. Eight sums, two pointers and
  * four temporaries are all the registers there are, and no compiler tried keeps them there: from
- * intrinsics, a multiplication takes 1.3 instructions instead of 0.86. So this loop, three quarters
+ * intrinsics, a multiplication takes 1.3 instructions instead of 0.9. So this loop, three quarters
  * of the work of most models, is assembly. It knows the order of these fields. */
 typedef struct {
     const int8_t *weights;
@@ -186,23 +186,32 @@ typedef struct {
     const int32_t *mantissa;
     const int8_t *shift;
     const int32_t *bias;
-    int32_t channel_pairs;
+    const int8_t *end_of_to; /* of lane 0 */
     int32_t twice_zero_and_one;
     int8_t *to;
     int32_t step, last; /* to lane 1; to lane 3, or 0 where there is none */
 } quick_job;
 
-/* On the stack: 0 columns, 4 end, 8 loop, 12 mantissa, 16 shift, 20 bias, 24 channel pairs,
+/* On the stack: 0 columns, 4 end, 8 loop, 12 mantissa, 16 shift, 20 bias, 24 end of to,
  * 28 twice_zero_and_one, 32 to, 36 step, 40 last. In r0 the weights; in r4 to r7 channel a, lanes 0
  * to 3; in r8 to r11 channel b.
  *
  * PREPARE makes of `loop`, in r3, what LOOP finds on the stack; it may use r12 and lr. START sets
  * the sums, and may use r2. LOOP, from label 2, adds all pairs from r1 to the end; it may use r2,
  * r3, r12 and lr. FINISH makes of the sums those with bias; it may use r1 to r3, r12 and lr. */
-/* er_scale_quickly with halved r2, twice_zero_and_one r3. */
-#define SCALE(r, twice_mantissa)                                                                   \
+
+/* er_scale_quickly, of a shift in r2 that HALVE_TWICE has made `halved`; twice_zero_and_one r3. */
+#define HALVE_TWICE "mvns r2, r2\n\t"
+#define SCALE_TWICE(r, twice_mantissa)                                                             \
     "smmlar " r ", " r ", " twice_mantissa ", " r "\n\t"                                           \
-    "add " r ", " r ", " r ", asr #31\n\t"                                                         \
+    "add " r ", " r ", " r ", asr #31\n\t" ADD_ZERO(r)
+
+/* er_scale_once, of a shift marked by 64: its lowest byte is all that counts. */
+#define HALVE_ONCE "eor r2, r2, #191\n\t"
+#define SCALE_ONCE(r, twice_mantissa)                                                              \
+    "smmla " r ", " r ", " twice_mantissa ", " r "\n\t" ADD_ZERO(r)
+
+#define ADD_ZERO(r)                                                                                \
     "asr " r ", " r ", r2\n\t"                                                                     \
     "add " r ", " r ", r3\n\t"                                                                     \
     "ssat " r ", #8, " r ", asr #1\n\t"
@@ -214,47 +223,54 @@ typedef struct {
     "strb " lane1 ", [r12, lr]\n\t"                                                                \
     "strb " lane2 ", [r12, lr, lsl #1]\n\t"
 
-static __attribute__((naked, noinline)) void multiply_quickly(__attribute__((unused))
-                                                              const quick_job *job)
+#define MULTIPLY(halve, scale)                                                                     \
+    "push {r4-r11, lr}\n\t"                                                                        \
+    "ldm r0, {r0-r11}\n\t"                                                                         \
+    PREPARE                                                                                        \
+    "push {r1-r11}\n"                                                                              \
+    "1:\n\t"                                                                                       \
+    "ldr r1, [sp]\n\t" START LOOP FINISH                                                           \
+    "ldrd r1, r2, [sp, #12]\n\t"                                                                   \
+    "ldr r1, [r1]\n\t"                                                                             \
+    "ldrsb r2, [r2]\n\t"                                                                           \
+    "ldr lr, [sp, #36]\n\t"                                                                        \
+    "ldrd r3, r12, [sp, #28]\n\t"                                                                  \
+    "lsls r1, r1, #1\n\t"                                                                          \
+    halve                                                                                          \
+    scale("r4", "r1") scale("r5", "r1") scale("r6", "r1") scale("r7", "r1")                        \
+    "ldr r1, [sp, #40]\n\t" STORE("r4", "r5", "r6", "r7")                                          \
+    "ldrd r4, r5, [sp, #12]\n\t"                                                                   \
+    "ldr r6, [r4, #4]\n\t"                                                                         \
+    "ldrsb r2, [r5, #1]\n\t"                                                                       \
+    "adds r4, r4, #8\n\t"                                                                          \
+    "adds r5, r5, #2\n\t"                                                                          \
+    "strd r4, r5, [sp, #12]\n\t"                                                                   \
+    "lsls r6, r6, #1\n\t"                                                                          \
+    halve                                                                                          \
+    "add r12, r12, #1\n\t"                                                                         \
+    scale("r8", "r6") scale("r9", "r6") scale("r10", "r6") scale("r11", "r6")                      \
+    STORE("r8", "r9", "r10", "r11")                                                                \
+    "ldr r2, [sp, #24]\n\t"                                                                        \
+    "add r12, r12, #1\n\t"                                                                         \
+    "str r12, [sp, #32]\n\t"                                                                       \
+    "cmp r12, r2\n\t"                                                                              \
+    "bne 1b\n\t"                                                                                   \
+    "add sp, sp, #44\n\t"                                                                          \
+    "pop {r4-r11, pc}\n"
+
+static __attribute__((naked, noinline)) void multiply_twice(__attribute__((unused))
+                                                            const quick_job *job)
 {
-    __asm__("push {r4-r11, lr}\n\t"
-            "ldm r0, {r0-r11}\n\t"
-            PREPARE
-            "push {r1-r11}\n"
-            "1:\n\t" START
-            "ldr r1, [sp]\n\t" LOOP FINISH
-            "ldrd r1, r2, [sp, #12]\n\t"
-            "ldr r1, [r1]\n\t"
-            "ldrsb r2, [r2]\n\t"
-            "ldrd r3, r12, [sp, #28]\n\t"
-            "lsls r1, r1, #1\n\t"
-            "mvns r2, r2\n\t"
-            "ldr lr, [sp, #36]\n\t" SCALE("r4", "r1") SCALE("r5", "r1") SCALE("r6", "r1")
-                SCALE("r7", "r1")
-            "ldr r1, [sp, #40]\n\t" STORE("r4", "r5", "r6", "r7")
-
-            "ldrd r4, r5, [sp, #12]\n\t"
-            "ldr r6, [r4, #4]\n\t"
-            "ldrsb r2, [r5, #1]\n\t"
-            "adds r4, r4, #8\n\t"
-            "adds r5, r5, #2\n\t"
-            "strd r4, r5, [sp, #12]\n\t"
-            "lsls r6, r6, #1\n\t"
-            "mvns r2, r2\n\t"
-            "add r12, r12, #1\n\t" SCALE("r8", "r6") SCALE("r9", "r6") SCALE("r10", "r6")
-                SCALE("r11", "r6") STORE("r8", "r9", "r10", "r11")
-
-            "ldr r2, [sp, #24]\n\t"
-            "add r12, r12, #1\n\t"
-            "str r12, [sp, #32]\n\t"
-            "subs r2, r2, #1\n\t"
-            "str r2, [sp, #24]\n\t"
-            "bne 1b\n\t"
-            "add sp, sp, #44\n\t"
-            "pop {r4-r11, pc}\n");
+    __asm__(MULTIPLY(HALVE_TWICE, SCALE_TWICE));
 }
 
-/* What er_scale_quickly leaves to do where the range is smaller than int8. */
+static __attribute__((naked, noinline)) void multiply_once(__attribute__((unused))
+                                                           const quick_job *job)
+{
+    __asm__(MULTIPLY(HALVE_ONCE, SCALE_ONCE));
+}
+
+/* What er_scale_by leaves to do where the range is smaller than int8. */
 ER_SMALL void clamp(const block *b, int8_t *to)
 {
     for (int32_t i = 0; i < b->lanes * b->p->window.out_c; i++) {
@@ -262,7 +278,7 @@ ER_SMALL void clamp(const block *b, int8_t *to)
     }
 }
 
-/* How many pairs of channels from `channel` on er_scale_quickly serves. */
+/* How many pairs of channels from `channel` on er_scale_by serves. */
 static int32_t quick_pairs(const block *b, int32_t channel)
 {
     const int32_t pairs = (b->p->window.out_c - channel) / 2;
@@ -278,7 +294,7 @@ static int32_t quick_pairs(const block *b, int32_t channel)
 }
 
 /* All pairs of channels by three or four lanes. */
-static void multiply_pairs(const block *b, int8_t *to)
+ER_SMALL void multiply_pairs(const block *b, int8_t *to)
 {
     const er_conv_s8 *p = b->p;
     const int32_t step = p->window.out_c;
@@ -295,9 +311,9 @@ static void multiply_pairs(const block *b, int8_t *to)
         job.mantissa = p->mantissa + channel;
         job.shift = p->shift + channel;
         job.to = to + channel;
-        job.channel_pairs = pairs;
+        job.end_of_to = job.to + 2 * pairs;
         if (pairs > 0) {
-            multiply_quickly(&job);
+            (er_layer_rounds_once(job.shift[0]) ? multiply_once : multiply_twice)(&job);
         } else {
             pairs = 1;
             multiply_2x1(b, job.weights, channel, to);
@@ -321,7 +337,7 @@ static void multiply_lanes(const block *b, int8_t *to)
 }
 
 /* The odd last channel by all lanes. */
-ER_NEVER_INLINE void multiply_last(const block *b, int8_t *to)
+ER_SMALL void multiply_last(const block *b, int8_t *to)
 {
     const int32_t channel = b->p->window.out_c - 1;
     const int8_t *weights = b->p->weights + (uint32_t)channel / 2 * words_bytes(b->pairs);
@@ -394,8 +410,7 @@ ER_NEVER_INLINE void unpack_patch(const er_conv_s8 *p, const int8_t *input, int3
 }
 
 /* `scratch`: the columns, then a run where a row of a patch may be partly outside the image. */
-ER_ALWAYS_INLINE void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output,
-                               void *scratch)
+ER_SMALL void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch)
 {
     const er_window *w = &p->window;
     const int32_t run = w->kernel_w * w->in_c;

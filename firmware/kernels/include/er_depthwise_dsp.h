@@ -12,6 +12,7 @@
 #define ER_DEPTHWISE_DSP_H
 
 #include "er_attributes.h"
+#include "er_depthwise_pairs_dsp.h"
 #include "er_dsp.h"
 #include "er_kernels.h"
 
@@ -106,9 +107,8 @@ ER_NEVER_INLINE void run_any(const plane *c, int8_t *output)
 }
 
 #if defined(__arm__)
-/* One row of outputs of a 3 x 3 kernel, two at a time. As for er_conv_s8_dsp, the loop needs all
- * registers there are; compiled from intrinsics it takes 72 instructions instead of 37. The
- * assembly knows the offsets of these fields. */
+/* One row of outputs of a 3 x 3 kernel, two at a time. The assembly knows the offsets of these
+ * fields. */
 typedef struct {
     int16_t *rows[3];           /* 0 */
     er_pair first[3];           /* 12: of each row of weights, the first two */
@@ -121,24 +121,7 @@ typedef struct {
     int32_t step, count;        /* 56, 60: from output to output, and how many */
 } row_job;
 
-/* Two sums, r10 and r11, of a row of inputs at `row` and of weights `first` and `last`. */
-#define STRIDE_1(row, first, last)                                                                 \
-    "ldrd r3, r12, [" row "], #4\n\t"                                                              \
-    "smlad r10, r3, " first ", r10\n\t"                                                            \
-    "smlabt r10, r12, " last ", r10\n\t"                                                           \
-    "smlatb r11, r3, " first ", r11\n\t"                                                           \
-    "smlad r11, r12, " last ", r11\n\t"
-
-#define STRIDE_2(row, first, last)                                                                 \
-    "ldrd r3, r12, [" row "], #8\n\t"                                                              \
-    "smlad r10, r3, " first ", r10\n\t"                                                            \
-    "ldr r3, [" row "]\n\t"                                                                        \
-    "smlabt r10, r12, " last ", r10\n\t"                                                           \
-    "smlad r11, r12, " first ", r11\n\t"                                                           \
-    "smlabt r11, r3, " last ", r11\n\t"
-
-/* The loop, with er_scale_quickly for both sums; of an odd number, the last is not stored. */
-#define ROW_3X3(stride)                                                                            \
+#define ROW_3X3(stride, round)                                                                     \
     "push {r4-r11, lr}\n\t"                                                                        \
     "add r12, r0, #40\n\t"                                                                         \
     "ldm r12, {r4-r9}\n\t"                                                                         \
@@ -147,40 +130,38 @@ typedef struct {
     "add r12, r0, #12\n\t"                                                                         \
     "ldm r12, {r4-r9}\n\t"                                                                         \
     "ldm r0, {r0, r1, r2}\n"                                                                       \
-    "1:\n\t"                                                                                       \
-    "ldr r10, [sp]\n\t"                                                                            \
-    "mov r11, r10\n\t" stride("r0", "r4", "r7") stride("r1", "r5", "r8") stride("r2", "r6", "r9")  \
-    "ldrd r3, r12, [sp, #4]\n\t"                                                                   \
-    "smmlar r10, r10, r3, r10\n\t"                                                                 \
-    "smmlar r11, r11, r3, r11\n\t"                                                                 \
-    "add r10, r10, r10, asr #31\n\t"                                                               \
-    "add r11, r11, r11, asr #31\n\t"                                                               \
-    "asr r10, r10, r12\n\t"                                                                        \
-    "asr r11, r11, r12\n\t"                                                                        \
-    "ldrd r3, r12, [sp, #12]\n\t"                                                                  \
-    "add r10, r10, r3\n\t"                                                                         \
-    "add r11, r11, r3\n\t"                                                                         \
-    "ldr r3, [sp, #20]\n\t"                                                                        \
-    "ssat r10, #8, r10, asr #1\n\t"                                                                \
-    "ssat r11, #8, r11, asr #1\n\t"                                                                \
-    "strb r10, [lr]\n\t"                                                                           \
-    "subs r3, r3, #2\n\t"                                                                          \
-    "str r3, [sp, #20]\n\t"                                                                        \
-    "it pl\n\t"                                                                                    \
-    "strbpl r11, [lr, r12]\n\t"                                                                    \
-    "add lr, lr, r12, lsl #1\n\t"                                                                  \
-    "bgt 1b\n\t"                                                                                   \
+    PAIRS(stride, round)                                                                           \
     "add sp, sp, #24\n\t"                                                                          \
     "pop {r4-r11, pc}\n"
 
-static __attribute__((naked, noinline)) void row_3x3_1(__attribute__((unused)) const row_job *job)
+static __attribute__((naked, noinline)) void row_1_twice(__attribute__((unused)) const row_job *job)
 {
-    __asm__(ROW_3X3(STRIDE_1));
+    __asm__(ROW_3X3(STRIDE_1, ROUND_TWICE));
 }
 
-static __attribute__((naked, noinline)) void row_3x3_2(__attribute__((unused)) const row_job *job)
+static __attribute__((naked, noinline)) void row_1_once(__attribute__((unused)) const row_job *job)
 {
-    __asm__(ROW_3X3(STRIDE_2));
+    __asm__(ROW_3X3(STRIDE_1, ROUND_ONCE));
+}
+
+static __attribute__((naked, noinline)) void row_2_twice(__attribute__((unused)) const row_job *job)
+{
+    __asm__(ROW_3X3(STRIDE_2, ROUND_TWICE));
+}
+
+static __attribute__((naked, noinline)) void row_2_once(__attribute__((unused)) const row_job *job)
+{
+    __asm__(ROW_3X3(STRIDE_2, ROUND_ONCE));
+}
+
+typedef void row_kernel(const row_job *job);
+
+static row_kernel *row_of(int32_t stride, int32_t shift)
+{
+    if (er_layer_rounds_once(shift)) {
+        return stride == 1 ? row_1_once : row_2_once;
+    }
+    return stride == 1 ? row_1_twice : row_2_twice;
 }
 
 /* Whether run_3x3 serves. */
@@ -204,14 +185,14 @@ ER_NEVER_INLINE void run_3x3(const plane *c, int8_t *output)
     const int32_t count = w->out_w, step = w->out_c, line = w->in_w * w->in_c;
     const int32_t advance = w->stride_h;
     const int is_partial = er_is_partial(c->range);
-    void (*const kernel)(const row_job *) = w->stride_w == 1 ? row_3x3_1 : row_3x3_2;
+    row_kernel *const kernel = row_of(w->stride_w, c->scaling.shift);
     const int8_t *const v = c->weights;
     row_job job = {.rows = {c->ring, c->ring + c->width, c->ring + 2 * c->width},
                    .first = {er_pack(v[0], v[1]), er_pack(v[3], v[4]), er_pack(v[6], v[7])},
                    .last = {er_pack(v[1], v[2]), er_pack(v[4], v[5]), er_pack(v[7], v[8])},
                    .bias = c->bias,
                    .twice_mantissa = c->scaling.twice_mantissa,
-                   .halved = c->scaling.halved,
+                   .halved = er_halved(c->scaling),
                    .twice_zero_and_one = c->range.twice_zero_and_one,
                    .step = step,
                    .count = count};

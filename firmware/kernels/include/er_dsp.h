@@ -143,13 +143,7 @@ ER_SHARED int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice
     return er_offset_and_clamp(scaled, twice_zero_and_one >> 1, INT8_MIN, INT8_MAX);
 }
 
-/* Whether er_scale_quickly serves. */
-static inline int er_is_quick(er_scaling scaling)
-{
-    return scaling.halved >= 1 && !er_rounds_once(scaling.shift);
-}
-
-/* The same for factors whose products are rounded once: what is cut off below the upper half makes
+/* er_scale_quickly for factors whose products are rounded once: what is cut off below the upper half makes
  * no difference to the shift that follows, which rounds halves up. */
 static inline int32_t er_scale_once(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
 {
@@ -158,22 +152,35 @@ static inline int32_t er_scale_once(int32_t sum, er_scaling scaling, int32_t twi
     return __ssat(((high >> (scaling.halved - ER_ONCE)) + twice_zero_and_one) >> 1, 8);
 }
 
-/* Whether er_scale_once serves. */
-static inline int er_is_quick_once(er_scaling scaling)
-{
-    return ER_ROUNDS_ONCE && scaling.halved - ER_ONCE >= 1;
-}
-
-/* Whether er_scale_quickly serves all of `count` channels. */
+/* Whether er_scale_by serves all of `count` channels of a layer. */
 static inline int er_all_are_quick(const int8_t *shift, uint32_t count)
 {
+    const int32_t above = (er_layer_rounds_once(shift[0]) ? ER_ONCE : 0) + 1;
     int32_t all = -1;
     ER_ROLLED_ALWAYS
     for (uint32_t i = 0; i < count; i++) {
-        all &= shift[i] + 1; /* negative: below -1 */
-        all &= ER_ROUNDS_ONCE ? ~(shift[i] + ER_ONCE / 2) : -1; /* negative: not marked */
+        all &= shift[i] + above; /* negative: below -1, but for the mark */
     }
     return all < 0;
+}
+
+/* `halved` of a layer's scaling without the mark. */
+static inline int32_t er_halved(er_scaling scaling)
+{
+    return scaling.halved - (er_layer_rounds_once(scaling.shift) ? ER_ONCE : 0);
+}
+
+/* Whether er_scale_by serves. */
+static inline int er_is_quick(er_scaling scaling)
+{
+    return er_halved(scaling) >= 1;
+}
+
+/* The quick way of a layer's scaling. */
+static inline int32_t er_scale_by(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
+{
+    return er_layer_rounds_once(scaling.shift) ? er_scale_once(sum, scaling, twice_zero_and_one)
+                                               : er_scale_quickly(sum, scaling, twice_zero_and_one);
 }
 
 /* Whether int8 has numbers outside of the range. */
@@ -193,11 +200,7 @@ ER_SHARED void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, in
 {
     if (er_is_quick(scaling)) {
         for (int32_t i = 0; i < count; i++) {
-            values[i] = er_scale_quickly(values[i], scaling, range.twice_zero_and_one);
-        }
-    } else if (er_is_quick_once(scaling)) {
-        for (int32_t i = 0; i < count; i++) {
-            values[i] = er_scale_once(values[i], scaling, range.twice_zero_and_one);
+            values[i] = er_scale_by(values[i], scaling, range.twice_zero_and_one);
         }
     } else {
         for (int32_t i = 0; i < count; i++) {

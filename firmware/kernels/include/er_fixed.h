@@ -61,6 +61,13 @@ static inline int er_rounds_once(int32_t shift)
     return ER_ROUNDS_ONCE && shift < -ER_ONCE / 2;
 }
 
+/* Whether a layer rounds once that has this shift: of a convolution's or a fully connected layer's,
+ * all are marked or none. */
+static inline int er_layer_rounds_once(int32_t shift)
+{
+    return ER_ROUNDS_ONCE && (!ER_ROUNDS_TWICE || er_rounds_once(shift));
+}
+
 /* a times mantissa * 2^(shift - 31), rounded twice; once, and saturated, where the shift is marked
  * so. */
 static inline int32_t er_multiply(int32_t a, int32_t mantissa, int32_t shift)

@@ -140,7 +140,7 @@ typedef struct {
     int8_t *output;
     int32_t correction; /* minus 128 times the sum of the inputs */
     er_range_s8 range;
-    int is_ordinary; /* er_scale_quickly serves all channels, and the range is that of int8 */
+    int is_ordinary; /* er_scale_by serves all channels, and the range is that of int8 */
 } job;
 
 /* Scales and stores `count` outputs from `channel` on, by any scaling and range. */
@@ -165,7 +165,7 @@ static inline void store_4(const job *j, uint32_t channel, const int32_t sums[4]
         const er_scaling scaling = er_scaling_of(mantissa[i], shift[i]);
         const int32_t value = finished_sum(j->p->bias[channel + i], sums[i]);
         j->output[channel + i] =
-            (int8_t)er_scale_quickly(value, scaling, j->range.twice_zero_and_one);
+            (int8_t)er_scale_by(value, scaling, j->range.twice_zero_and_one);
     }
 }
 
@@ -213,7 +213,7 @@ static const int8_t *multiply_4(const job *j, const int8_t *weights, uint32_t ch
 }
 
 /* Two outputs from `channel` on; returns the weights that follow. */
-ER_NEVER_INLINE const int8_t *multiply_2(const job *j, const int8_t *weights, uint32_t channel)
+ER_SMALL const int8_t *multiply_2(const job *j, const int8_t *weights, uint32_t channel)
 {
     const int8_t *input = j->input;
     int32_t sums[2];

@@ -34,93 +34,99 @@ typedef struct {
     "muls r3, r4, r3\n\t"                                                                          \
     "adds r5, r5, r3\n\t"
 
-static __attribute__((naked, noinline)) void multiply(__attribute__((unused)) const pixel *p)
-{
-    __asm__(".syntax unified\n\t"
-            "push {r4-r7, lr}\n\t"
-            "mov r4, r8\n\t"
-            "mov r5, r9\n\t"
-            "mov r6, r10\n\t"
-            "mov r7, r11\n\t"
-            "push {r4-r7}\n\t"
-            "sub sp, sp, #32\n\t"
-            /* On the stack: 0 taps, 4 bias, 8 mantissa, 12 twice_zero_and_one, 16 low, 20 high,
-             * 24 from shifts to outputs, 28 end_of_shift. r8 input, r9 weights, r10 shifts,
-             * r11 where the loop is entered, r12 the end of taps. */
-            "mov r7, sp\n\t"
-            "ldm r0!, {r1-r6}\n\t"
-            "stm r7!, {r1-r6}\n\t"
-            "movs r6, r1\n\t"
-            "ldm r0!, {r1-r5}\n\t"
-            "mov r10, r1\n\t"
-            "mov r8, r4\n\t"
-            "mov r9, r5\n\t"
-            "subs r1, r3, r1\n\t"
-            "stm r7!, {r1, r2}\n\t"
-            "ldr r1, [r0]\n\t"
-            "mov r12, r1\n\t"
-            "subs r6, r6, r1\n\t" /* minus eight times the taps */
-            "lsls r6, r6, #27\n\t"
-            "lsrs r6, r6, #30\n\t" /* those that four do not divide */
-            "movs r7, #10\n\t"
-            "muls r6, r7, r6\n\t"
-            "adr r7, 2f\n\t"
-            "adds r6, r6, r7\n\t"
-            "mov r11, r6\n"
-            "1:\n\t"
-            "ldr r0, [sp]\n\t"
-            "ldr r1, [sp, #4]\n\t"
-            "ldm r1!, {r5}\n\t"
-            "str r1, [sp, #4]\n\t"
-            "mov r1, r8\n\t"
-            "mov r2, r9\n\t"
-            "mov pc, r11\n\t"
-            ".balign 4\n"
-            "2:\n\t" TAP TAP TAP TAP
-            "cmp r0, r12\n\t"
-            "bne 2b\n\t"
+#define MULTIPLY(shifted)                                                                          \
+    "push {r4-r7, lr}\n\t"                                                                         \
+    "mov r4, r8\n\t"                                                                               \
+    "mov r5, r9\n\t"                                                                               \
+    "mov r6, r10\n\t"                                                                              \
+    "mov r7, r11\n\t"                                                                              \
+    "push {r4-r7}\n\t"                                                                             \
+    "sub sp, sp, #32\n\t"                                                                          \
+    /* On the stack: 0 taps, 4 bias, 8 mantissa, 12 twice_zero_and_one, 16 low, 20 high,           \
+     * 24 from shifts to outputs, 28 end_of_shift. r8 input, r9 weights, r10 shifts,               \
+     * r11 where the loop is entered, r12 the end of taps. */                                      \
+    "mov r7, sp\n\t"                                                                               \
+    "ldm r0!, {r1-r6}\n\t"                                                                         \
+    "stm r7!, {r1-r6}\n\t"                                                                         \
+    "movs r6, r1\n\t"                                                                              \
+    "ldm r0!, {r1-r5}\n\t"                                                                         \
+    "mov r10, r1\n\t"                                                                              \
+    "mov r8, r4\n\t"                                                                               \
+    "mov r9, r5\n\t"                                                                               \
+    "subs r1, r3, r1\n\t"                                                                          \
+    "stm r7!, {r1, r2}\n\t"                                                                        \
+    "ldr r1, [r0]\n\t"                                                                             \
+    "mov r12, r1\n\t"                                                                              \
+    "subs r6, r6, r1\n\t" /* minus eight times the taps */                                         \
+    "lsls r6, r6, #27\n\t"                                                                         \
+    "lsrs r6, r6, #30\n\t" /* those that four do not divide */                                     \
+    "movs r7, #10\n\t"                                                                             \
+    "muls r6, r7, r6\n\t"                                                                          \
+    "adr r7, 2f\n\t"                                                                               \
+    "adds r6, r6, r7\n\t"                                                                          \
+    "mov r11, r6\n"                                                                                \
+    "1:\n\t"                                                                                       \
+    "ldr r0, [sp]\n\t"                                                                             \
+    "ldr r1, [sp, #4]\n\t"                                                                         \
+    "ldm r1!, {r5}\n\t"                                                                            \
+    "str r1, [sp, #4]\n\t"                                                                         \
+    "mov r1, r8\n\t"                                                                               \
+    "mov r2, r9\n\t"                                                                               \
+    "mov pc, r11\n\t"                                                                              \
+    ".balign 4\n"                                                                                  \
+    "2:\n\t" TAP TAP TAP TAP                                                                       \
+    "cmp r0, r12\n\t"                                                                              \
+    "bne 2b\n\t"                                                                                   \
+    "movs r0, r5\n\t"                                                                              \
+    "ldr r2, [sp, #8]\n\t"                                                                         \
+    "ldm r2!, {r1}\n\t"                                                                            \
+    "str r2, [sp, #8]\n\t"                                                                         \
+    "lsls r1, r1, #1\n\t"                                                                          \
+    "mov r7, r10\n\t" shifted                                                                      \
+    "ldr r1, [sp, #12]\n\t"                                                                        \
+    "adds r2, r2, r1\n\t"                                                                          \
+    "asrs r2, r2, #1\n\t"                                                                          \
+    "ldr r1, [sp, #16]\n\t"                                                                        \
+    "cmp r2, r1\n\t"                                                                               \
+    "bge 3f\n\t"                                                                                   \
+    "movs r2, r1\n"                                                                                \
+    "3:\n\t"                                                                                       \
+    "ldr r1, [sp, #20]\n\t"                                                                        \
+    "cmp r2, r1\n\t"                                                                               \
+    "ble 4f\n\t"                                                                                   \
+    "movs r2, r1\n"                                                                                \
+    "4:\n\t"                                                                                       \
+    "ldr r1, [sp, #24]\n\t"                                                                        \
+    "strb r2, [r7, r1]\n\t"                                                                        \
+    "movs r1, #1\n\t"                                                                              \
+    "add r8, r8, r1\n\t"                                                                           \
+    "add r9, r9, r1\n\t"                                                                           \
+    "adds r7, r7, #1\n\t"                                                                          \
+    "mov r10, r7\n\t"                                                                              \
+    "ldr r1, [sp, #28]\n\t"                                                                        \
+    "cmp r7, r1\n\t"                                                                               \
+    "bne 1b\n\t"                                                                                   \
+    "add sp, sp, #32\n\t"                                                                          \
+    "pop {r4-r7}\n\t"                                                                              \
+    "mov r8, r4\n\t"                                                                               \
+    "mov r9, r5\n\t"                                                                               \
+    "mov r10, r6\n\t"                                                                              \
+    "mov r11, r7\n\t"                                                                              \
+    "pop {r4-r7, pc}\n"
 
-            "movs r0, r5\n\t"
-            "ldr r2, [sp, #8]\n\t"
-            "ldm r2!, {r1}\n\t"
-            "str r2, [sp, #8]\n\t"
-            "lsls r1, r1, #1\n\t" ER_HIGH
-            "mov r7, r10\n\t"
-            "ldrb r1, [r7]\n\t"
-            "mvns r1, r1\n\t"
-            "asrs r0, r2, #31\n\t"
-            "adds r2, r2, r0\n\t"
-            "asrs r2, r2, r1\n\t"
-            "ldr r1, [sp, #12]\n\t"
-            "adds r2, r2, r1\n\t"
-            "asrs r2, r2, #1\n\t"
-            "ldr r1, [sp, #16]\n\t"
-            "cmp r2, r1\n\t"
-            "bge 3f\n\t"
-            "movs r2, r1\n"
-            "3:\n\t"
-            "ldr r1, [sp, #20]\n\t"
-            "cmp r2, r1\n\t"
-            "ble 4f\n\t"
-            "movs r2, r1\n"
-            "4:\n\t"
-            "ldr r1, [sp, #24]\n\t"
-            "strb r2, [r7, r1]\n\t"
-            "movs r1, #1\n\t"
-            "add r8, r8, r1\n\t"
-            "add r9, r9, r1\n\t"
-            "adds r7, r7, #1\n\t"
-            "mov r10, r7\n\t"
-            "ldr r1, [sp, #28]\n\t"
-            "cmp r7, r1\n\t"
-            "bne 1b\n\t"
-            "add sp, sp, #32\n\t"
-            "pop {r4-r7}\n\t"
-            "mov r8, r4\n\t"
-            "mov r9, r5\n\t"
-            "mov r10, r6\n\t"
-            "mov r11, r7\n\t"
-            "pop {r4-r7, pc}\n");
+static __attribute__((naked, noinline)) void multiply_twice(__attribute__((unused)) const pixel *p)
+{
+    __asm__(".syntax unified\n\t" MULTIPLY(ER_SHIFTED_TWICE));
+}
+
+static __attribute__((naked, noinline)) void multiply_once(__attribute__((unused)) const pixel *p)
+{
+    __asm__(".syntax unified\n\t" MULTIPLY(ER_SHIFTED_ONCE));
+}
+
+static void multiply(const pixel *p)
+{
+    (er_layer_rounds_once(p->shift[0]) ? multiply_once : multiply_twice)(p);
 }
 
 /* How far apart two addresses are. */

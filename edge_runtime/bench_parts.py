@@ -1,0 +1,103 @@
+"""Where the instructions and cycles of a model go, by kernel and by part of it.
+
+Parts are found in the counted code itself. A straight line of it is of the inner loop up to its
+last SMLAD or the like; of requantization where it multiplies by SMMLA or saturates; of the inputs
+where its function brings them to where the inner loop reads them; else it is the rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_runtime.boards import load_board
+from edge_runtime.cases import Cases
+from edge_runtime.cycles import CycleModel, Line, cycle_model
+from edge_runtime.device.build import build
+from edge_runtime.device.emulator import emulated
+from edge_runtime.device.symbols import Image
+from edge_runtime.export.manifest import Manifest
+
+PARTS = ("inner loop", "requantization", "inputs", "rest")
+OTHERS = "others, and between layers"
+
+_INPUTS = frozenset(
+    (
+        *("unpack_rows", "unpack_patch", "unpack_border", "er_copy_run", "fill"),  # er_conv_dsp.h
+        *("expand", "load_rows", "keep_rows"),  # er_depthwise_3x3_s8_dsp.c
+        "sum_of",  # er_linear_dsp.h
+    )
+)
+_PRODUCTS = ("smlad", "smlab", "smlat")
+_SCALES = ("smmla", "ssat")
+
+
+@dataclass
+class Cost:
+    """Instructions and estimated cycles, by part."""
+
+    instructions: Counter[str] = field(default_factory=Counter)
+    cycles: Counter[str] = field(default_factory=Counter)
+
+
+def costs(folder: Path, cases: Cases, kernels: Sequence[str]) -> dict[str, Cost]:
+    """What one inference of an exported folder costs, by these kernels and all others together."""
+    manifest = Manifest.load(folder)
+    board = load_board(manifest.board)
+    found = {name: Cost() for name in (*kernels, OTHERS)}
+    with emulated(build(folder).elf, board) as target:
+        target.reset()
+        target.run([array.tobytes() for array in next(iter(cases))[0]])
+        served = {layer.index: layer.kernel for layer in manifest.layers}
+        for index in (-1, *range(len(target.image.layers))):
+            kernel = served.get(index, OTHERS)
+            known = kernel in kernels
+            cost = found[kernel if known else OTHERS]
+            for line in target.lines(index):
+                for part, instructions, cycles in _split(
+                    line, target.image, cycle_model(board.core)
+                ):
+                    cost.instructions[part if known else "rest"] += instructions
+                    cost.cycles[part if known else "rest"] += cycles
+    return found
+
+
+def _split(line: Line, image: Image, model: CycleModel) -> Iterator[tuple[str, int, int]]:
+    """The parts that a line is of, with instructions and cycles of each."""
+    whole = len(line.instructions) * line.executions, model.cycles([line])
+    texts = [instruction.text for instruction in line.instructions]
+    if image.where(line.instructions[0].pc).split("+")[0] in _INPUTS:
+        yield "inputs", *whole
+        return
+    products = 1 + max(
+        (i for i, text in enumerate(texts) if text.startswith(_PRODUCTS)), default=-1
+    )
+    if not any(text.startswith(_SCALES) for text in texts[products:]):
+        yield "inner loop" if products else "rest", *whole
+        return
+    first = Line(line.instructions[:products], line.executions, 0)
+    before = products * line.executions, model.cycles([first]) if products else 0
+    if products:
+        yield "inner loop", *before
+    yield "requantization", whole[0] - before[0], whole[1] - before[1]
+
+
+def parts_table(models: Iterable[tuple[str, Path, Cases]], kernels: Sequence[str]) -> str:
+    """Shares of each part by model and kernel, in Markdown; models are exported folders."""
+    heads = ["model", "kernel"]
+    for total in ("instructions", "estimated cycles"):
+        heads += [total, *(f"{part}, %" for part in PARTS)]
+    rows = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for title, folder, cases in models:
+        for kernel, cost in costs(folder, cases, kernels).items():
+            if cost.instructions.total():
+                shares = [*_shares(cost.instructions), *_shares(cost.cycles)]
+                rows.append("| " + " | ".join([title, kernel, *shares]) + " |")
+    return "\n".join(rows)
+
+
+def _shares(parts: Counter[str]) -> list[str]:
+    total = parts.total()
+    return [f"{total:,}", *(f"{100 * parts[part] / total:.1f}" for part in PARTS)]
