@@ -28,8 +28,8 @@ from edge_runtime.export.manifest import MANIFEST, Manifest
 from edge_runtime.graph import Array, Graph, Shape, Tensor
 from edge_runtime.importers import load_model
 
-_AT_ONCE = 1 << 22
-"""Elements of an input that are converted, and run, before anybody can interrupt."""
+_AT_ONCE = 1 << 18
+"""Elements of an input that are converted and run together: so many stay in the cache."""
 
 
 def load(source: Graph | Path | str) -> Model:
@@ -96,7 +96,7 @@ class Model:
             DataError: names, shapes, types or numbers of samples do not fit.
         """
         arrays = [
-            _checked(tensor, np.asarray(value))
+            _checked(tensor, value)
             for tensor, value in zip(self.inputs, self._ordered(inputs), strict=True)
         ]
         layout = _Layout.of(self.inputs, arrays)
@@ -190,8 +190,12 @@ class Model:
         return self._host
 
 
-def _checked(tensor: Tensor, array: Array) -> Array:
-    """`array`, which has values that `tensor` takes. DataError: it has not."""
+def _checked(tensor: Tensor, given: npt.ArrayLike) -> Array:
+    """`given` as an array of values that `tensor` takes. DataError: it is none."""
+    try:
+        array = np.asarray(given)
+    except ValueError as error:  # lists of different lengths
+        raise DataError(f"input {tensor.name} is given as no array: {error}") from error
     if array.dtype == tensor.dtype.numpy or (tensor.dtype.is_float and array.dtype.kind in "fiu"):
         return array
     if array.dtype.kind != "f" or tensor.quantization is None:

@@ -108,6 +108,7 @@ def test_a_float_model_takes_any_numbers() -> None:
         (np.zeros((6, 6, 4), np.int8), r"has the shape \(1, 6, 6, 3\); \(6, 6, 4\)", "N, 6, 6, 3"),
         (np.zeros((6, 6, 3), np.uint8), "is int8; uint8 is given", "or real values as floats"),
         (np.full((6, 6, 3), np.nan), "not finite", ""),
+        ([[1.0], [2.0, 3.0]], "given as no array", ""),
         ({"other": np.zeros((6, 6, 3))}, "arrays other are given", ""),
     ],
 )

@@ -421,7 +421,12 @@ KERNELS = (
         _conv_struct,
     ),
     declare(
-        "er_linear_s8_vec", FullyConnected, "16 rows at a time", _rows, _linear_vec, _linear_struct
+        "er_linear_s8_vec",
+        FullyConnected,
+        "16 outputs at a time",
+        _rows,
+        _linear_vec,
+        _linear_struct,
     ),
     declare("er_conv_s8_ref", Conv2D, "portable C", _ungrouped, _conv_ref, _conv_struct),
     declare(

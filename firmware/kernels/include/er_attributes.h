@@ -42,7 +42,7 @@
 #define ER_ROLLED
 #endif
 
-/* Stands before loops of a few turns, whose number is a constant, over what is to stay in registers. */
+/* Stands before loops of a few turns, a constant number, over what is to stay in registers. */
 #if defined(__clang__)
 #define ER_UNROLLED _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the `vec` kernels are made of: registers of 16 bytes or more, by NEON, by AVX2, or by plain C
- * for all other cores. The three headers declare the same:
+ * What the `vec` kernels are made of: registers of 16 bytes or more, by NEON, by AVX2, or by plain
+ * C for all other cores. The three headers declare the same:
  *
  *     er_quad     four int32_t, a channel each
  *     er_tile     16 weights: four channels by four elements

@@ -10,7 +10,7 @@
 
 #include "er_vec.h"
 
-enum { ER_TILE = 16, ER_ROWS = 4, ER_MOST_TILES = 4 };
+enum { ER_ROWS = 4, ER_MOST_TILES = 4 };
 
 /* `depth` rounded up to whole tiles. */
 static inline int32_t er_padded(int32_t depth)

@@ -40,7 +40,8 @@ static inline er_quad er_quad_average(er_quad sums, int32_t count)
     return er_quad_load(lane);
 }
 
-ER_ALWAYS_INLINE void er_vec_pool(const er_pool *p, const int8_t *input, int8_t *output, int average)
+ER_ALWAYS_INLINE void er_vec_pool(const er_pool *p, const int8_t *input, int8_t *output,
+                                  int average)
 {
     const er_window *w = &p->window;
     const er_vec_range range = er_vec_range_of(0, p->act_min, p->act_max);

@@ -47,8 +47,8 @@ static inline void gather(const er_window *w, const int8_t *input, int32_t row, 
     }
 }
 
-/* Whether the elements of a pixel's patch, and those of the next pixels, lie one behind the other in
- * whole tiles, and none is overwritten too soon. */
+/* Whether the patches of all pixels lie one behind the other, in whole tiles, and none is
+ * overwritten too soon. */
 static int is_plain(const er_window *w, const int8_t *input, const int8_t *output)
 {
     const int32_t read = w->in_h * w->in_w * w->in_c, made = w->out_h * w->out_w * w->out_c;

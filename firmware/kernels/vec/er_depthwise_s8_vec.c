@@ -24,7 +24,8 @@ static void find_taps(const er_window *w, int32_t *at)
     }
 }
 
-/* Whether all taps of a pixel lie in the image; `marked` are the taps with those marked that do not. */
+/* Whether all taps of a pixel lie in the image. If not, `marked` gets them, and OUTSIDE for the
+ * others. */
 static int mark_taps(const er_window *w, int32_t top, int32_t left, const int32_t *at,
                      int32_t *marked)
 {
