@@ -22,9 +22,11 @@ import numpy as np
 from edge_runtime import api
 from edge_runtime.bench_flash import flash_table
 from edge_runtime.bench_grid import grid_page
+from edge_runtime.bench_host import host_table
 from edge_runtime.bench_parts import parts_table
 from edge_runtime.boards import load_board
 from edge_runtime.cases import Cases
+from edge_runtime.device.host_cpu import host_cpu
 from edge_runtime.emulation import Emulation
 from edge_runtime.errors import DataError
 from edge_runtime.files import write_file
@@ -147,6 +149,13 @@ that has less to do and takes fewer instructions in all.
 
 {shapes}
 
+## Whole test sets
+
+`edge_runtime.load(...).run(...)` on this machine (see below), compiled with -mcpu={cpu}: int8 in,
+int8 out, a batch a call, outputs equal to TFLM's.
+
+{sets}
+
 ## Speed of the tool
 
 On {machine}, {cores} cores, Python {python}; seconds are the best of three.
@@ -169,6 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         waits=_waits(options.models),
         flash=flash_table(_files(options.models), M4),
         shapes=grid_page((M4, M0, M55)),
+        cpu=host_cpu(),
+        sets=host_table(_files(options.models)),
         speeds=_speeds(options.models),
         machine=platform.machine(),
         cores=os.cpu_count(),

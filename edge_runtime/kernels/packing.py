@@ -19,6 +19,8 @@ Int8 = npt.NDArray[np.int8]
 
 GROUP = 4
 """Elements that the DSP kernels unpack at once."""
+QUAD = 4
+"""Channels, and elements of each, in a tile of the vector kernels."""
 LANES = 4
 """Channels that the kernels of single precision, and those for RV32, work on at once."""
 VECTOR = 16
@@ -138,6 +140,30 @@ def fill_lanes(rows: Int8) -> Int8:
     filled = np.zeros((-(-len(rows) // LANES) * LANES, rows.shape[1]), np.int8)
     filled[: len(rows)] = rows
     return filled.reshape(-1, LANES, rows.shape[1]).swapaxes(1, 2).reshape(-1)
+
+
+def round_up(count: int) -> int:
+    """`count` rounded up to whole tiles."""
+    return -(-count // QUAD) * QUAD
+
+
+def pack_tiles(rows: Int8) -> Int8:
+    """For the vector kernels: see the head of er_vec_dots.h."""
+    count, depth = rows.shape
+    filled = np.zeros((round_up(count), round_up(depth)), np.int8)
+    filled[:count, :depth] = rows
+    tiles = filled.reshape(round_up(count) // QUAD, QUAD, -1, QUAD)
+    return tiles.swapaxes(1, 2).reshape(-1)
+
+
+def whole_quads(constants: dict[str, Array]) -> dict[str, Array]:
+    """Constants with bias and factors filled up to whole fours; the last factor is repeated."""
+    missing = -len(constants["bias"]) % QUAD
+    filled = {
+        name: np.pad(constants[name], (0, missing), "edge")
+        for name in ("bias", "mantissa", "shift")
+    }
+    return {**constants, **filled}
 
 
 def channels_first(rows: Array) -> Array:

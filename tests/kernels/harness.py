@@ -6,15 +6,15 @@ each wrote; both check that it wrote nothing else.
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -130,19 +130,67 @@ def _fingerprint(*folders: Path) -> str:
     return digest(*(path.read_bytes() for path in files))
 
 
-class Host:
-    """The machine itself. Kernels run under the address and undefined-behaviour sanitizers."""
+@dataclass(frozen=True)
+class Variant:
+    """A way to build and run the driver: compiler flags, and what runs it, if anything must.
 
-    def __init__(self) -> None:
-        key = _fingerprint(kernel_folder(), HERE)
-        self._program = cached("kernel-tests", key, "driver", _build_host)
+    `target` is that of zig, for another machine than this; `feature` is the word by which
+    /proc/cpuinfo says that this one has what the flags ask for.
+    """
+
+    name: str
+    isas: tuple[str, ...] = ("vec",)
+    flags: tuple[str, ...] = ()
+    target: str | None = None
+    runner: tuple[str, ...] = ()
+    feature: str = ""
+
+    @property
+    def missing(self) -> str | None:
+        """What this machine lacks to run it."""
+        if self.runner and shutil.which(self.runner[0]) is None:
+            return f"{self.runner[0]} is not installed"
+        info = Path("/proc/cpuinfo")
+        known = info.read_text().split() if info.is_file() else []
+        return None if not self.feature or self.feature in known else f"no {self.feature}"
+
+
+def _aarch64(name: str, cpu: str, emulated: str) -> Variant:
+    runner = ("qemu-aarch64", "-cpu", emulated)
+    flags = (f"-mcpu={cpu}",)
+    return Variant(name, flags=flags, target="aarch64-linux-musl", runner=runner)
+
+
+PLAIN = Variant("plain", ISAS)
+VARIANTS = (
+    PLAIN,
+    Variant("avx2", flags=("-mavx2",), feature="avx2"),
+    _aarch64("neon", "cortex_a53", "cortex-a53"),
+    _aarch64("dotprod", "cortex_a76", "max"),
+)
+"""Of the vector kernels."""
+
+
+class Host:
+    """A machine with an operating system: this one, or one of AArch64 that QEMU stands for.
+
+    Kernels run under the undefined-behaviour sanitizer, and that of addresses where there is one.
+    """
+
+    def __init__(self, variant: Variant = PLAIN) -> None:
+        self.isas, self._runner = variant.isas, variant.runner
+        self._names = _names(variant.isas)
+        key = digest(_fingerprint(kernel_folder(), HERE), repr(variant))
+        self._program = cached(
+            "kernel-tests", key, "driver", lambda path: _build_host(path, variant)
+        )
 
     def run(self, calls: Sequence[Call]) -> list[bytes]:
         """What each call wrote."""
         with tempfile.TemporaryDirectory() as folder:
             given, made = Path(folder) / "in", Path(folder) / "out"
-            given.write_bytes(b"".join([struct.pack("<I", len(calls)), *map(_record, calls)]))
-            command = [str(self._program), str(given), str(made)]
+            given.write_bytes(b"".join([struct.pack("<I", len(calls)), *self._records(calls)]))
+            command = [*self._runner, str(self._program), str(given), str(made)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr[-4000:]
             data = made.read_bytes()
@@ -155,13 +203,16 @@ class Host:
             results.append(call.written(after))
         return results
 
+    def _records(self, calls: Sequence[Call]) -> Iterator[bytes]:
+        return (_record(call, self._names.index(call.kernel.name)) for call in calls)
 
-def _names() -> list[str]:
-    return list(dict.fromkeys(kernel.name for kernel in KERNELS))
+
+def _names(isas: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(kernel.name for kernel in KERNELS if kernel.isa in isas))
 
 
-def _record(call: Call) -> bytes:
-    """A call in the form that host_driver.c reads."""
+def _record(call: Call, number: int) -> bytes:
+    """A call of the kernel `number` in the form that host_driver.c reads."""
     buffers = call.buffers()
     numbers = {field: index for index, field in enumerate(call.constants, 1)}
     blank = pack(call.struct, dict.fromkeys(call.constants, 0), 8)
@@ -170,9 +221,9 @@ def _record(call: Call) -> bytes:
         table = call.arguments()[0]
         fixes += [(table, 8 * i, index) for i, index in enumerate(call.operand_buffers())]
     arguments = call.arguments()
-    parts = [struct.pack("<II", _names().index(call.kernel.name), 1 + len(buffers))]
+    parts = [struct.pack("<II", number, 1 + len(buffers))]
     parts += [struct.pack("<I", len(buffer)) + buffer for buffer in (blank, *buffers)]
-    parts.append(struct.pack(f"<{1 + 3 * len(fixes)}I", len(fixes), *itertools.chain(*fixes)))
+    parts.append(struct.pack(f"<{1 + 3 * len(fixes)}I", len(fixes), *chain(*fixes)))
     parts.append(struct.pack(f"<{1 + len(arguments)}I", len(arguments), *arguments))
     return b"".join(parts)
 
@@ -190,7 +241,7 @@ def _pointers(value: Struct) -> list[str]:
     """The fields that are pointers, also of structs within."""
     inner = [content for _, content in value.fields if isinstance(content, Struct)]
     own = [name for name, content in value.fields if isinstance(content, str)]
-    return [*own, *itertools.chain.from_iterable(map(_pointers, inner))]
+    return [*own, *chain.from_iterable(map(_pointers, inner))]
 
 
 def _wrapper(name: str) -> str:
@@ -198,29 +249,42 @@ def _wrapper(name: str) -> str:
     return f"static void run_{name}(const void *p)\n{{\n    {name}(p, {arguments});\n}}\n"
 
 
-def _build_host(program: Path) -> None:
-    names = _names()
+def _build_host(program: Path, variant: Variant) -> None:
+    names = _names(variant.isas)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
         (made / "host_wrappers.h").write_text("".join(map(_wrapper, names)))
         (made / "host_table.h").write_text("".join(f"run_{name},\n" for name in names))
-        compiler = shutil.which("cc")
-        # zig has the undefined-behaviour sanitizer, but no run-time library for the other.
-        command = [compiler] if compiler else [sys.executable, "-m", "ziglang", "cc"]
-        checks = "address,undefined" if compiler else "undefined"
-        subprocess.run(
-            [
-                *(*command, f"-fsanitize={checks}", "-fno-sanitize-recover=all"),
-                *("-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wconversion"),
-                *("-I", str(kernel_folder() / "include"), "-I", str(HERE / "shim"), "-I", folder),
-                *(
-                    str(HERE / "host_driver.c"),
-                    *itertools.chain.from_iterable(map(str, sources(isa)) for isa in ISAS),
-                ),
-                *("-o", str(program)),
-            ],
-            check=True,
-        )
+        files = [HERE / "host_driver.c", *chain.from_iterable(map(sources, variant.isas))]
+        flags = [
+            *("-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wconversion"),
+            *("-I", str(kernel_folder() / "include"), "-I", str(HERE / "shim"), "-I", folder),
+        ]
+        build = _build_here if variant.target is None else _build_there
+        build(program, variant, files, flags)
+
+
+def _build_here(program: Path, variant: Variant, files: list[Path], flags: list[str]) -> None:
+    compiler = shutil.which("cc")
+    # zig has the undefined-behaviour sanitizer, but no run-time library for the other.
+    command = [compiler] if compiler else [sys.executable, "-m", "ziglang", "cc"]
+    checks = "address,undefined" if compiler else "undefined"
+    checked = [f"-fsanitize={checks}", "-fno-sanitize-recover=all"]
+    given = [*flags, *variant.flags, *map(str, files)]
+    subprocess.run([*command, *checked, *given, "-o", str(program)], check=True)
+
+
+def _build_there(program: Path, variant: Variant, files: list[Path], flags: list[str]) -> None:
+    """Undefined behaviour traps. One C library, that of the target's baseline, serves all cores."""
+    toolchain = find_toolchain("zig")
+    target = ["-target", str(variant.target)]
+    checked = ["-fsanitize=undefined", "-fsanitize-trap=undefined"]
+    with tempfile.TemporaryDirectory() as folder:
+        objects = [str(Path(folder) / f"{file.stem}.o") for file in files]
+        for file, made in zip(files, objects, strict=True):
+            given = [*target, *variant.flags, *checked, *flags, "-c", str(file), "-o", made]
+            toolchain.run(given, what=f"compile {file.name}")
+        toolchain.run([*target, *objects, "-o", str(program)], what="link the driver")
 
 
 _CODE, _RAM = 0x0800_0000, 0x2000_0000
@@ -386,7 +450,7 @@ def link_kernels(
         linker.write_text(script)
         flags = [*toolchain.compile_flags(board, "speed"), "-I", str(kernel_folder() / "include")]
         objects = []
-        for source in [*itertools.chain.from_iterable(map(sources, board.isas)), *others]:
+        for source in [*chain.from_iterable(map(sources, board.isas)), *others]:
             made = Path(folder) / f"{source.stem}.o"
             toolchain.run([*flags, "-c", str(source), "-o", str(made)], what=f"compile {source}")
             objects.append(str(made))

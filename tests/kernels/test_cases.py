@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from cases import CASES, every_call
-from harness import ISAS, Call, Core, Host
+from harness import ISAS, VARIANTS, Call, Core, Host, Variant
 from qemu import QemuCore
 from sites import Case
 
@@ -22,6 +22,16 @@ def test_host_under_sanitizers() -> None:
     served = {call.kernel.name for _, call in pairs}
     assert served == {kernel.name for kernel in KERNELS}
     for (case, call), output in zip(pairs, Host().run([c for _, c in pairs]), strict=True):
+        assert case.matches(output), told(case, call)
+
+
+@pytest.mark.parametrize("variant", VARIANTS[1:], ids=lambda variant: variant.name)
+def test_vector_registers(variant: Variant) -> None:
+    if variant.missing:
+        pytest.skip(variant.missing)
+    pairs = list(every_call(CASES, ["vec"]))
+    assert len(pairs) > 100
+    for (case, call), output in zip(pairs, Host(variant).run([c for _, c in pairs]), strict=True):
         assert case.matches(output), told(case, call)
 
 

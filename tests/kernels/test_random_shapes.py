@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cases import every_call
-from harness import Core, Host
+from harness import VARIANTS, Core, Host
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from linear_cases import FLOATS, INTEGERS, layer
@@ -78,10 +78,14 @@ def forms(draw: st.DrawFn) -> Case:
     return layer(op, image, weights, form, random, each=draw(st.booleans()))
 
 
+Machines = tuple[list[Host], dict[str, Core]]
+
+
 @pytest.fixture(scope="module")
-def machines() -> tuple[Host, dict[str, Core]]:
+def machines() -> Machines:
     m0, m4, c3 = (Core(board) for board in ("rpi_pico", "nucleo_l4r5zi", "esp32c3"))
-    return Host(), {"m0": m0, "ref": m4, "dsp": m4, "rv32": c3}
+    hosts = [Host(variant) for variant in VARIANTS if not variant.missing]
+    return hosts, {"m0": m0, "ref": m4, "dsp": m4, "rv32": c3}
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +100,13 @@ def qemu() -> QemuCore:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )
 @given(found=st.lists(st.one_of(convolutions(), products(), forms()), min_size=1, max_size=20))
-def test_random_shapes(machines: tuple[Host, dict[str, Core]], found: list[Case]) -> None:
-    host, cores = machines
-    pairs = list(every_call(found, tuple(cores)))
-    for (case, call), output in zip(pairs, host.run([c for _, c in pairs]), strict=True):
-        assert case.matches(output), (call.kernel.name, call.over, call.struct)
+def test_random_shapes(machines: Machines, found: list[Case]) -> None:
+    hosts, cores = machines
+    for host in hosts:
+        pairs = list(every_call(found, host.isas))
+        for (case, call), output in zip(pairs, host.run([c for _, c in pairs]), strict=True):
+            assert case.matches(output), (call.kernel.name, call.over, call.struct)
+    for case, call in every_call(found, tuple(cores)):
         core = cores[call.kernel.isa]
         assert case.matches(core.run(call).output), (call.kernel.name, call.over, call.struct)
 

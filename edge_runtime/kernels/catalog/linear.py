@@ -142,7 +142,7 @@ def _conv_ref(site: Site) -> Demand:
     constants = linear_constants(site, channels_first)
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
     trailing = slide.trailing(images)
-    return Demand(_depth(site), trailing, constants, images=images, rows=image_rows(site))
+    return Demand(depth_of(site), trailing, constants, images=images, rows=image_rows(site))
 
 
 def run_of(site: Site) -> int:
@@ -163,12 +163,12 @@ def _conv_m0(site: Site) -> Demand:
     constants = linear_constants(site, channels_first)
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
     side_by_side = slide.taps == 1 and slide.window.pad_before == slide.window.pad_after == (0, 0)
-    scratch = 0 if side_by_side else _depth(site)
+    scratch = 0 if side_by_side else depth_of(site)
     over = () if side_by_side else slide.trailing(images)
     return Demand(scratch, over, constants, images=images, rows=image_rows(site))
 
 
-def _depth(site: Site) -> int:
+def depth_of(site: Site) -> int:
     """How many elements a convolution adds up for each output."""
     return Sliding.of(site).taps * site.inputs[0].shape[3]
 
@@ -219,7 +219,7 @@ def planes(site: Site, scratch: int, constants: dict[str, Array]) -> Demand:
 
 
 def _grouped(site: Site) -> Demand:
-    depth, images = _depth(site) // group_count(site), site.inputs[0].shape[0]
+    depth, images = depth_of(site) // group_count(site), site.inputs[0].shape[0]
     return Demand(depth, (), offset_constants(site), images=images, rows=image_rows(site))
 
 

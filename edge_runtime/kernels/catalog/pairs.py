@@ -225,6 +225,7 @@ def _ordinary_product(site: Site) -> str | None:
 _ADDITIONS = (
     declare("er_add_s8_dsp", ops.Add, "by SMMLAR", _ordinary_sum, _over_rows, _sum_struct),
     declare("er_add_s8_mve", ops.Add, "by VQRDMULH", _ordinary_sum, _over_rows, _sum_struct),
+    declare("er_add_s8_vec", ops.Add, "4 at a time", _same_shapes, _over_rows, _sum_struct),
     declare("er_add_s8_ref", ops.Add, "portable C", _same_shapes, _over_rows, _sum_struct),
     declare(
         "er_add_broadcast_s8_ref",

@@ -301,6 +301,8 @@ void er_add_s8_mve(const er_sum_params *p, const int8_t *a, const int8_t *b, int
 
 void er_add_s8_dsp(const er_sum_params *p, const int8_t *a, const int8_t *b, int8_t *output,
                    void *scratch);
+void er_add_s8_vec(const er_sum_params *p, const int8_t *a, const int8_t *b, int8_t *output,
+                   void *scratch);
 void er_mul_s8_dsp(const er_product_params *p, const int8_t *a, const int8_t *b, int8_t *output,
                    void *scratch);
 void er_clamp_s8_dsp(const er_clamp_s8 *p, const int8_t *input, int8_t *output, void *scratch);

@@ -83,4 +83,8 @@ void er_depthwise_3x3_s8_rv32(const er_conv_s8 *p, const int8_t *input, int8_t *
                               void *scratch);
 void er_linear_s8_rv32(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 
+void er_conv_s8_vec(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8_vec(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8_vec(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+
 #endif

@@ -37,4 +37,7 @@ void er_max_pool_s8_mve(const er_pool *p, const int8_t *input, int8_t *output, v
 
 void er_average_pool_s8_dsp(const er_pool *p, const int8_t *input, int8_t *output, void *scratch);
 
+void er_average_pool_s8_vec(const er_pool *p, const int8_t *input, int8_t *output, void *scratch);
+void er_max_pool_s8_vec(const er_pool *p, const int8_t *input, int8_t *output, void *scratch);
+
 #endif
