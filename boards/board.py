@@ -23,7 +23,7 @@ class Core:
     """
 
     name: str
-    architecture: Literal["arm", "riscv", "host"]
+    architecture: Literal["arm", "aarch64", "riscv", "host"]
     isas: tuple[str, ...]
     fpu: bool
     fault_status: bool
@@ -36,9 +36,11 @@ CORES = {
         Core("cortex-m4", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
         Core("cortex-m7", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
         Core("cortex-m33", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
-        Core("cortex-m55", "arm", ("ref",), fpu=True, fault_status=True),
-        Core("rv32imc", "riscv", ("ref",), fpu=False, fault_status=False),
-        Core("host", "host", ("ref",), fpu=True, fault_status=False),
+        Core("cortex-m55", "arm", ("mve", "dsp", "ref"), fpu=True, fault_status=True),
+        Core("rv32imc", "riscv", ("rv32", "ref"), fpu=False, fault_status=False),
+        Core("cortex-a53", "aarch64", ("vec", "ref"), fpu=True, fault_status=False),
+        Core("cortex-a76", "aarch64", ("vec", "ref"), fpu=True, fault_status=False),
+        Core("host", "host", ("vec", "ref"), fpu=True, fault_status=False),
     )
 }
 
@@ -177,7 +179,10 @@ class PlatformIO:
 
 @dataclass(frozen=True)
 class Emulation:
-    """The QEMU machine that boots the image, and how it differs from the board."""
+    """The QEMU machine that boots the image, and how it differs from the board.
+
+    For programs of an operating system, `machine` is the processor of QEMU's user mode.
+    """
 
     machine: str
     notes: str
@@ -186,6 +191,10 @@ class Emulation:
 @dataclass(frozen=True)
 class Board:
     """A board, or the host: the machine that this runs on, with no clock and no regions.
+
+    Where a board has a `system`, firmware is a program of that operating system, and speaks by its
+    standard input and output; clock, serial port and peripherals are then none of its business, and
+    `regions` are virtual addresses.
 
     `regions` are the memories that firmware may use. `peripherals` are the registers that its
     start-up and serial port touch: an emulator answers there, and nowhere else. `port` names the
@@ -203,6 +212,7 @@ class Board:
     uart: Uart | None = None
     peripherals: tuple[Region, ...] = ()
     port: str = ""
+    system: Literal["", "linux"] = ""
     boot: str = ""
     counter: Counter | None = None
     waits: Waits | None = None
@@ -217,8 +227,13 @@ class Board:
         return self.core == "host"
 
     @property
+    def is_bare(self) -> bool:
+        """Whether firmware has the machine for itself, as on a microcontroller."""
+        return not self.is_host and not self.system
+
+    @property
     def architecture(self) -> str:
-        """The family of the core's instructions: arm, riscv or host."""
+        """The family of the core's instructions: arm, aarch64, riscv or host."""
         return CORES[self.core].architecture
 
     @property
@@ -228,7 +243,7 @@ class Board:
 
     @property
     def clock_hz(self) -> int | None:
-        """The core's clock; None for the host."""
+        """The core's clock; None for the host, and where an operating system sets it."""
         return None if self.clock is None else self.clock.hz
 
     @property

@@ -100,12 +100,22 @@ def _check(board: Board, where: str) -> None:
         raise BoardError(f"{where}: a figure has no source")
     if board.is_host:
         return
-    if board.clock is None or board.uart is None or board.counter is None or not board.port:
-        raise BoardError(f"{where}: a microcontroller needs clock, uart, counter and port")
+    if not board.port or not board.counter:
+        raise BoardError(f"{where}: a board needs a port and a counter")
     _check_flashing(board, where)
+    if not board.system:
+        _check_equipment(board, where)
+    _check_map(board, where)
+
+
+def _check_equipment(board: Board, where: str) -> None:
+    if board.clock is None or board.uart is None:
+        raise BoardError(f"{where}: a microcontroller needs clock and uart")
     if min(board.clock.hz, board.clock.fallback_hz, board.uart.baud) <= 0:
         raise BoardError(f"{where}: clock.hz, clock.fallback_hz and uart.baud must be positive")
-    _check_map(board, where)
+    base = board.uart.base
+    if not any(window.start <= base < window.end for window in board.peripherals):
+        raise BoardError(f"{where}: no peripheral holds the uart's base {base:#x}")
 
 
 _NEEDS = {"uf2": "uf2_family and drive"}
@@ -137,9 +147,6 @@ def _check_map(board: Board, where: str) -> None:
     for one, other in combinations(everything, 2):
         if one.overlaps(other):
             raise BoardError(f"{where}: {one.name} and {other.name} overlap")
-    assert board.uart is not None
-    if not any(window.start <= board.uart.base < window.end for window in board.peripherals):
-        raise BoardError(f"{where}: no peripheral holds the uart's base {board.uart.base:#x}")
     for kind in ("flash", "ram"):
         if not any(region.kind == kind for region in board.regions):
             raise BoardError(f"{where}: no region has the kind {kind}")

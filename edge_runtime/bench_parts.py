@@ -34,39 +34,48 @@ _PRODUCTS = ("smlad", "smlab", "smlat")
 _SCALES = ("smmla", "ssat")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Cost:
     """Instructions and estimated cycles, by part."""
 
     instructions: Counter[str] = field(default_factory=Counter)
     cycles: Counter[str] = field(default_factory=Counter)
 
+    def add(self, part: str, instructions: int, cycles: int) -> None:
+        """Count more in."""
+        self.instructions[part] += instructions
+        self.cycles[part] += cycles
+
 
 def costs(folder: Path, cases: Cases, kernels: Sequence[str]) -> dict[str, Cost]:
     """What one inference of an exported folder costs, by these kernels and all others together."""
     manifest = Manifest.load(folder)
     board = load_board(manifest.board)
+    model = cycle_model(board.core)
+    served = {layer.index: layer.kernel for layer in manifest.layers}
     found = {name: Cost() for name in (*kernels, OTHERS)}
     with emulated(build(folder).elf, board) as target:
         target.reset()
         target.run([array.tobytes() for array in next(iter(cases))[0]])
-        served = {layer.index: layer.kernel for layer in manifest.layers}
         for index in (-1, *range(len(target.image.layers))):
-            kernel = served.get(index, OTHERS)
-            known = kernel in kernels
-            cost = found[kernel if known else OTHERS]
+            kernel = served.get(index)
             for line in target.lines(index):
-                for part, instructions, cycles in _split(
-                    line, target.image, cycle_model(board.core)
-                ):
-                    cost.instructions[part if known else "rest"] += instructions
-                    cost.cycles[part if known else "rest"] += cycles
+                if kernel is None or kernel not in kernels:
+                    found[OTHERS].add("rest", *_whole(line, model))
+                    continue
+                for part in _split(line, target.image, model):
+                    found[kernel].add(*part)
     return found
+
+
+def _whole(line: Line, model: CycleModel) -> tuple[int, int]:
+    """Instructions and cycles of a line."""
+    return len(line.instructions) * line.executions, model.cycles([line])
 
 
 def _split(line: Line, image: Image, model: CycleModel) -> Iterator[tuple[str, int, int]]:
     """The parts that a line is of, with instructions and cycles of each."""
-    whole = len(line.instructions) * line.executions, model.cycles([line])
+    whole = _whole(line, model)
     texts = [instruction.text for instruction in line.instructions]
     if image.where(line.instructions[0].pc).split("+")[0] in _INPUTS:
         yield "inputs", *whole
@@ -77,10 +86,12 @@ def _split(line: Line, image: Image, model: CycleModel) -> Iterator[tuple[str, i
     if not any(text.startswith(_SCALES) for text in texts[products:]):
         yield "inner loop" if products else "rest", *whole
         return
-    first = Line(line.instructions[:products], line.executions, 0)
-    before = products * line.executions, model.cycles([first]) if products else 0
-    if products:
-        yield "inner loop", *before
+    before = (
+        _whole(Line(line.instructions[:products], line.executions, 0), model)
+        if products
+        else (0, 0)
+    )
+    yield "inner loop", *before
     yield "requantization", whole[0] - before[0], whole[1] - before[1]
 
 

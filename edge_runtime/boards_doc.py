@@ -31,7 +31,7 @@ def _hardware(found: Iterable[Board]) -> str:
         (
             f"`{board.name}`",
             board.title,
-            f"{board.core}, {(board.clock_hz or 0) / 1e6:g} MHz",
+            board.core + ("" if board.clock_hz is None else f", {board.clock_hz / 1e6:g} MHz"),
             _size(board.flash.size),
             ", ".join(f"{_size(space.size)} {space.name}" for space in board.ram_spaces),
             "" if board.uart is None else board.uart.pins,
@@ -48,7 +48,8 @@ def _proof(found: Iterable[Board]) -> str:
         emulators = ["Unicorn, with exactly its memory"] if board.core in PROCESSORS else []
         if board.emulation is not None:
             emulators.append(f"QEMU `{board.emulation.machine}`: {board.emulation.notes}")
-        silicon = board.hardware or ("nothing yet" if board.flashing.methods else "there is none")
+        exists = board.flashing.methods or board.system
+        silicon = board.hardware or ("nothing yet" if exists else "there is none")
         rows.append((f"`{board.name}`", "; ".join(emulators), silicon, board.notes))
     return _table(("board", "emulated by", "run on hardware", "notes"), rows)
 
@@ -64,7 +65,7 @@ def _flashing(found: Iterable[Board]) -> str:
             _platformio(board),
         )
         for board in found
-        if board.flashing.methods
+        if board.flashing.methods or board.system
     ]
     heads = ("board", "`--method`", "by hand", "to make it wait", "USB", "PlatformIO")
     return _table(heads, rows)

@@ -52,8 +52,8 @@ class Fitted:
 
 
 def fit(graph: Graph) -> Fitted:
-    """Plan `graph` for every board, compiling nothing. ModelError: nodes without a kernel."""
-    boards = [board for board in map(load_board, board_names()) if not board.is_host]
+    """Plan `graph` for every microcontroller. ModelError: nodes without a kernel."""
+    boards = [board for board in map(load_board, board_names()) if board.is_bare]
     compiler = _Compiler(graph)
     # From the largest RAM on: the plan for it serves all that have room for it.
     found = {b.name: _fit(compiler, b) for b in sorted(boards, key=lambda b: -b.ram_bytes)}

@@ -154,7 +154,7 @@ def boards() -> list[Board]:
     for name in board_names():
         board = load_board(name)
         best = found.get(board.core)
-        if not board.is_host and (best is None or board.flash.size > best.flash.size):
+        if board.is_bare and (best is None or board.flash.size > best.flash.size):
             found[board.core] = board
     return [found[core] for core in sorted(found)]
 

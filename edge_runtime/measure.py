@@ -75,7 +75,7 @@ class EmulatedDevice:
         keys = [self._key(graph) for graph in graphs]
         known = {key: cost for key in keys if (cost := _cached(key)) is not None}
         missing = {key: graph for key, graph in zip(keys, graphs, strict=True) if key not in known}
-        for batch in self.batches(missing):
+        for batch in batches(missing, self._board):
             for key, cost in self._measure_batch(batch).items():
                 write_file(_cache_path(key), json.dumps(dataclasses.asdict(cost)))
                 known[key] = cost
@@ -117,28 +117,6 @@ class EmulatedDevice:
         identity = [self._board.core, _kernels_digest(), edge_runtime.__version__, dump(graph)]
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
-    def batches(self, graphs: Mapping[str, Graph]) -> Iterator[dict[str, Graph]]:
-        """Groups that fit the board: half its flash in constants, half its RAM in inputs."""
-        batch: dict[str, Graph] = {}
-        for key, graph in graphs.items():
-            trial = {**batch, key: graph}
-            if batch and not self._fits(list(trial.values())):
-                yield batch
-                trial = {key: graph}
-            batch = trial
-        if batch:
-            yield batch
-
-    def _fits(self, graphs: Sequence[Graph]) -> bool:
-        merged = merge(graphs)
-        constants = sum(tensor.bytes for tensor in merged.of_kind(Kind.CONSTANT))
-        inputs = sum(merged.tensors[name].bytes for name in merged.inputs)
-        return (
-            len(merged.inputs) <= MOST_INPUTS
-            and constants <= self._board.flash.size // 2
-            and inputs <= self._board.ram.size // 2
-        )
-
     def _measure_batch(self, graphs: Mapping[str, Graph]) -> dict[str, Cost]:
         merged = merge(list(graphs.values()))
         with tempfile.TemporaryDirectory() as temporary:
@@ -155,6 +133,30 @@ class EmulatedDevice:
             else:
                 costs[key] = Cost(cycles[index], choices[_name(number)].demand.scratch_bytes)
         return costs
+
+
+def batches(graphs: Mapping[str, Graph], board: Board) -> Iterator[dict[str, Graph]]:
+    """Groups that fit a board: half its flash in constants, half its RAM in inputs."""
+    batch: dict[str, Graph] = {}
+    for key, graph in graphs.items():
+        trial = {**batch, key: graph}
+        if batch and not _fit(list(trial.values()), board):
+            yield batch
+            trial = {key: graph}
+        batch = trial
+    if batch:
+        yield batch
+
+
+def _fit(graphs: Sequence[Graph], board: Board) -> bool:
+    merged = merge(graphs)
+    constants = sum(tensor.bytes for tensor in merged.of_kind(Kind.CONSTANT))
+    inputs = sum(merged.tensors[name].bytes for name in merged.inputs)
+    return (
+        len(merged.inputs) <= MOST_INPUTS
+        and constants <= board.flash.size // 2
+        and inputs <= board.ram.size // 2
+    )
 
 
 def merge(graphs: Sequence[Graph]) -> Graph:

@@ -72,8 +72,9 @@ class ProfileRecord:
 
     `cycles` are those of a whole inference, run without marks; those of layers come from runs of
     their own. Where they are None, `not_measured` says why. `clock_hz` is what the firmware says
-    that it set up, `measured_clock` what the host's clock says. `agrees` is whether the emulator
-    makes the same of the first case; None where there is no emulator.
+    that it set up, 0 if that is not for it to do; `measured_clock` is what the host's clock says.
+    `agrees` is whether the emulator makes the same of the first case; None where there is no
+    emulator.
     """
 
     board: str
@@ -134,7 +135,7 @@ class ProfileRecord:
         return Measurement(
             board=self.board,
             core=self.core,
-            clock_hz=self.clock_hz,
+            clock_hz=self.clock_hz or None,
             compiler=compiler,
             image_sha256=image_sha256,
             layers=tuple(

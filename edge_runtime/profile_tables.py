@@ -62,6 +62,8 @@ def _notes(record: ProfileRecord) -> Iterator[str]:
     if record.not_measured:
         yield f"no measured cycles: {record.not_measured}"
     clock = f"clock {record.clock_hz / 1e6:g} MHz by the firmware"
+    if not record.clock_hz:
+        clock = "clock as the operating system sets it"
     if record.measured_clock is not None:
         hz, unsure = record.measured_clock.hz, record.measured_clock.uncertainty_hz
         clock += f", {hz / 1e6:.3f} ± {unsure / 1e6:.3f} MHz by this machine's clock"

@@ -218,6 +218,8 @@ class _Session:
             for number, stage in enumerate(self._manifest.plan.stages)
             for name in stage.nodes
         }
+        # A program's cycles are those of its own work, and stand still while it waits.
+        tells_time = not reason and not board.system
         return ProfileRecord(
             board=board.name,
             core=board.core,
@@ -226,7 +228,7 @@ class _Session:
             image=identity.build_id.hex(),
             runs=0,
             clock_hz=identity.clock_hz,
-            measured_clock=None if reason else measure_clock(link),
+            measured_clock=measure_clock(link) if tells_time else None,
             not_measured=reason,
             cycles=None,
             estimated_cycles=estimate.estimated_cycles if estimate else None,

@@ -43,9 +43,9 @@ def boards_table(boards: Iterable[Board]) -> Table:
         if board.is_host:
             cells = ["–", "–", "–"]
         else:
-            clock = (board.clock_hz or 0) / 1e6
+            clock = "–" if board.clock_hz is None else f"{board.clock_hz / 1e6:g} MHz"
             memories = (board.flash.size, board.ram_bytes)
-            cells = [f"{clock:g} MHz", *(f"{size // 1024:,} KiB" for size in memories)]
+            cells = [clock, *(f"{size // 1024:,} KiB" for size in memories)]
         table.add_row(board.name, board.core, *cells, ", ".join(board.isas), board.title)
     return table
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
-from edge_runtime.boards import CORES, Board, Clock, Uart
+from edge_runtime.boards import CORES, Board
 from edge_runtime.errors import BoardError
 
 DEFAULT_STACK_BYTES = 4096
@@ -18,7 +18,7 @@ RUNTIME_RAM_BYTES = 1024
 """What link and start-up take of RAM besides the stack, at most."""
 
 _RUNTIME = ("startup.c", "main.c", "link.c", "frame.c", "profile.c")
-_STARTUP = {"arm": "startup.c", "riscv": "startup_riscv.c"}
+_STARTUP = {"arm": "startup.c", "riscv": "startup_riscv.c", "aarch64": "startup_linux.c"}
 _GCC_HELPERS = "freestanding.c"
 _PROTOCOL = "mlperf.c"
 _INCLUDE = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)
@@ -57,7 +57,6 @@ def board_files(
 
 def board_header(board: Board) -> str:
     """The header board.h: the board's figures, for the runtime and the port."""
-    clock, uart = _equipment(board)
     return f"""/* SPDX-License-Identifier: Apache-2.0
  *
  * {board.title}
@@ -66,11 +65,7 @@ def board_header(board: Board) -> str:
 #define BOARD_H
 
 #define BOARD_NAME "{board.name}"
-#define BOARD_CLOCK_HZ {clock.hz}u
-#define BOARD_FALLBACK_HZ {clock.fallback_hz}u
-#define BOARD_UART_BASE {uart.base:#010x}u
-#define BOARD_BAUD {uart.baud}u
-#define BOARD_HAS_FPU {CORES[board.core].fpu:d}
+{_equipment(board)}#define BOARD_HAS_FPU {CORES[board.core].fpu:d}
 #define BOARD_HAS_FAULT_STATUS {CORES[board.core].fault_status:d}
 
 #endif
@@ -110,6 +105,8 @@ def linker_script(
                 *([("constants", 4)] if window is not None else []),
             )
         ),
+        "STACK_TOP": _STACK_TOP[board.system],
+        "BSS_ALIGNMENT": _BSS_ALIGNMENT[board.system],
         "STACK_SIZE": str(-(-stack_bytes // 8) * 8),
         "ZERO_TABLE": "".join(f"        LONG({piece})\n" for piece in pieces),
         "RUNTIME_CODE": _runtime_sections(_CODE if window else f"{_CODE} {_CONSTANTS}"),
@@ -122,6 +119,12 @@ def linker_script(
     template = _text("linker", "firmware.ld.in")
     return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], template)
 
+
+# An operating system maps what is in the image, and nothing at the end of the region.
+_STACK_TOP = {"": "ORIGIN(RAM) + LENGTH(RAM)", "linux": "ADDR(.stack) + __stack_size"}
+
+# It clears whole pages, and so none may hold initialized data as well.
+_BSS_ALIGNMENT = {"": "8", "linux": "65536"}
 
 _CODE = ".text .text.*"
 _CONSTANTS = ".rodata .rodata.*"
@@ -195,7 +198,15 @@ def _firmware() -> Traversable:
     return files("edge_runtime.firmware")
 
 
-def _equipment(board: Board) -> tuple[Clock, Uart]:
-    if board.clock is None or board.uart is None:
+def _equipment(board: Board) -> str:
+    """Clock and serial port; an operating system keeps both to itself, and 0 is no clock."""
+    if board.system:
+        return "#define BOARD_CLOCK_HZ 0u\n#define BOARD_FALLBACK_HZ 0u\n"
+    clock, uart = board.clock, board.uart
+    if clock is None or uart is None:
         raise BoardError(f"board {board.name} has no clock or no serial port")
-    return board.clock, board.uart
+    return f"""#define BOARD_CLOCK_HZ {clock.hz}u
+#define BOARD_FALLBACK_HZ {clock.fallback_hz}u
+#define BOARD_UART_BASE {uart.base:#010x}u
+#define BOARD_BAUD {uart.baud}u
+"""

@@ -24,12 +24,9 @@ RUNTIME = {
 }
 """For the C files of board/, by compiler."""
 
-_LINK = ("-Wl,-e,Reset_Handler", "-Wl,--build-id=sha1")
-LINK = {
-    "zig": ("-Wl,-z,max-page-size=8", "-Wl,--gc-sections", *_LINK),
-    "gcc": ("-nostdlib", "-Wl,--gc-sections", *_LINK),
-}
-"""For linking firmware, besides the linker script."""
+_LINK = ("-Wl,--gc-sections", "-Wl,-e,Reset_Handler", "-Wl,--build-id=sha1")
+_PAGES = {"": 8, "linux": 65536}
+"""Segments lie one behind the other in flash; an operating system maps pages, at most so large."""
 
 LIBRARIES = {"zig": (), "gcc": ("-lgcc",)}
 """What stands behind the objects in a link of firmware; zig adds its own."""
@@ -47,6 +44,8 @@ _ZIG_CORE = {
     "cortex-m7": ("thumb-freestanding-eabihf", "cortex_m7+fp_armv8d16sp"),
     "cortex-m33": ("thumb-freestanding-eabihf", "cortex_m33+fp_armv8d16sp+dsp"),
     "cortex-m55": ("thumb-freestanding-eabihf", "cortex_m55+mve_fp+fp_armv8d16"),
+    "cortex-a53": ("aarch64-freestanding-none", "cortex_a53"),
+    "cortex-a76": ("aarch64-freestanding-none", "cortex_a76"),
     "rv32imc": ("riscv32-freestanding-none", "generic_rv32+m+c+zicsr"),
 }
 # Every variable by itself, in .bss: the linker script puts each where it belongs.
@@ -71,3 +70,10 @@ def zig_core_flags(board: Board) -> tuple[str, ...]:
     target, cpu = _ZIG_CORE[board.core]
     own = _ZIG_ARCHITECTURE.get(board.architecture, ())
     return ("-target", target, f"-mcpu={cpu}", *own)
+
+
+def link_flags(compiler: str, board: Board) -> tuple[str, ...]:
+    """For linking firmware by zig or gcc, besides the core and the linker script."""
+    if compiler == "gcc":
+        return ("-nostdlib", *_LINK)
+    return (f"-Wl,-z,max-page-size={_PAGES[board.system]}", *_LINK)

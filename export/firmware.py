@@ -27,8 +27,9 @@ from edge_runtime.export.project import ENTRIES, Format, project_files
 from edge_runtime.graph import Graph, Kind, Rounding
 from edge_runtime.graph.dump import dump
 from edge_runtime.graph.names import shorten
-from edge_runtime.kernels import Choice, choose
+from edge_runtime.kernels import Choice, Site, choose
 from edge_runtime.kernels import sources as kernel_sources
+from edge_runtime.kernels.factors import pack_factors
 from edge_runtime.memory import Plan, plan, plan_by_rows, spread
 from edge_runtime.memory.planner import EFFORT
 from edge_runtime.ops import Linear
@@ -94,6 +95,9 @@ def compile_graph(graph: Graph, board: Board, options: Options = DEFAULTS) -> Co
     if not (options.keep_dead_channels or options.layerwise):
         graph = remove_dead_channels(graph)
     choices = choose(graph, board.isas[-1:] if options.optimize == "size" else board.isas)
+    if options.optimize == "size":
+        sites = {node.name: Site.of(graph, node) for node in graph.nodes}
+        choices = {name: pack_factors(sites[name], choice) for name, choice in choices.items()}
     if board.is_host:
         return _within(graph, choices, board, (sys.maxsize,), options)
     if len(board.ram_spaces) == 1:

@@ -137,7 +137,7 @@ class Compiled:
 
     def _layer(self, index: int, node: Node, constants: dict[str, str]) -> str:
         choice = self.choices[node.name]
-        struct = choice.kernel.parameters(Site.of(self.graph, node))
+        struct = choice.parameters(Site.of(self.graph, node))
         shape = "x".join(map(str, self.graph.node_output(node).shape))
         scratch = "NULL"
         if choice.demand.scratch_bytes:

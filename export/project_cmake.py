@@ -8,10 +8,10 @@ from edge_runtime.boards import Board
 from edge_runtime.export.compiler_flags import (
     COMPILE,
     LIBRARIES,
-    LINK,
     OPTIMIZE,
     RUNTIME,
     gcc_core_flags,
+    link_flags,
     zig_core_flags,
 )
 from edge_runtime.export.example_c import bare_example
@@ -102,7 +102,7 @@ def cmake_files(board: Board, manifest: Manifest, sources: Sequence[str]) -> dic
         sources="".join(f"    {name}\n" for name in sources),
         optimize=OPTIMIZE[manifest.optimize],
         compile=compile_flags,
-        compiler="zig" if board.architecture == "riscv" else "gcc",
+        compiler="gcc" if board.architecture == "arm" else "zig",
     )
     if board.is_host:
         return {"CMakeLists.txt": lists}
@@ -124,7 +124,7 @@ def _toolchain(board: Board, name: str, compiler: str, core: Sequence[str]) -> s
         compiler=compiler,
         core=" ".join(core),
         runtime=" ".join(RUNTIME[name]),
-        link=" ".join(LINK[name]),
+        link=" ".join(link_flags(name, board)),
         libraries=" ".join(LIBRARIES[name]),
         own=" -fno-sanitize=undefined" if name == "zig" else "",
     )

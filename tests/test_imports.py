@@ -16,11 +16,11 @@ CORE = {
     "kernels", "latency", "memory", "nibbles", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
-    "__main__", "accuracy", "api", "bench", "bench_flash", "bench_grid", "boards_doc",
-    "calibration", "cli", "diff", "emulation", "fit", "jobs", "latency_page", "measure",
-    "measurement", "onnx_coverage", "onnx_coverage_page", "power", "power_monitors",
-    "profile_record", "profile_tables", "profiling", "progress", "quickstart", "report",
-    "results", "sizes", "summary", "tables",
+    "__main__", "accuracy", "api", "bench", "bench_flash", "bench_grid", "bench_host",
+    "bench_parts", "boards_doc", "calibration", "cli", "diff", "emulation", "fit", "jobs",
+    "latency_page", "measure", "measurement", "model", "onnx_coverage", "onnx_coverage_page",
+    "power", "power_monitors", "profile_record", "profile_tables", "profiling", "progress",
+    "quickstart", "report", "results", "sizes", "summary", "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -23,13 +23,15 @@ class Block:
 
 
 def sizes(code: bytes, architecture: str) -> Iterator[int]:
-    """The size of each instruction: two bytes or four, on Thumb and on RISC-V alike.
+    """The size of each instruction: two bytes or four; always four on AArch64.
 
     A last half of an instruction is left out: QEMU counts one in at the end of a page.
     """
     at = 0
     while at < len(code):
-        if architecture == "riscv":
+        if architecture == "aarch64":
+            wide = True
+        elif architecture == "riscv":
             wide = code[at] & 3 == _WIDE_RISCV
         else:
             wide = code[at + 1] >> 3 in _WIDE_THUMB

@@ -45,7 +45,7 @@ class FlashReads:
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Count from here on, from 0. Code runs at a third of its speed meanwhile."""
+        """Count from here on, from 0. All code that loads runs slower meanwhile."""
         self._bytes[:] = 0
         hook = ctypes.c_size_t()
         self._check(

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from edge_runtime.device.build import compile_folder, read_board
 from edge_runtime.device.toolchain import find_toolchain
 from edge_runtime.errors import BoardError, DataError, ToolchainError
+from edge_runtime.graph import Array
+
+if sys.platform != "win32":
+    from _ctypes import dlclose
 
 
 def build_host(directory: Path, *, optimize: str = "speed") -> Path:
@@ -66,18 +73,30 @@ class HostModel:
 
         Where the model takes its input by rows, `calls` is how many there are.
         """
-        sizes = tuple(len(data) // calls for data in inputs)
-        if sizes != self.input_bytes:
+        given = [np.frombuffer(data, np.uint8) for data in inputs]
+        return [made.tobytes() for made in self.run_samples(given, 1, calls)]
+
+    def run_samples(self, inputs: Sequence[Array], samples: int, calls: int = 1) -> list[Array]:
+        """So many inferences, one after the other, without Python between them.
+
+        Each of `inputs` holds the samples of an input one behind the other, contiguous and as they
+        are stored; the outputs are given likewise, as bytes (samples, bytes of one). State goes on
+        from each to the next. DataError and `calls` are as for `run`.
+        """
+        wanted = tuple(size * samples * calls for size in self.input_bytes)
+        if tuple(array.nbytes for array in inputs) != wanted:
+            sizes = tuple(array.nbytes // (samples * calls or 1) for array in inputs)
             raise DataError(f"inputs of {sizes} bytes; the model takes {self.input_bytes}")
-        for call in range(calls):
-            for index, (data, size) in enumerate(zip(inputs, sizes, strict=True)):
-                part = data[call * size : (call + 1) * size]
-                ctypes.memmove(self._model.model_input(index), part, size)
-            self._model.model_invoke()
-        return [
-            ctypes.string_at(self._model.model_output(index), size)
-            for index, size in enumerate(self.output_bytes)
-        ]
+        made = [np.empty((samples, size), np.uint8) for size in self.output_bytes]
+        self._model.host_run(_pointers(inputs), _pointers(made), samples, calls)
+        return made
+
+    def close(self) -> None:
+        """Unload the library: nothing can be called afterwards."""
+        handle = self._model._handle
+        del self._model
+        if sys.platform != "win32":
+            dlclose(handle)
 
     def _count(self, side: str) -> int:
         return int(getattr(self._model, f"host_{side}")())
@@ -88,10 +107,16 @@ class HostModel:
             **{"model_reset": None, "model_invoke": None},
             **{"model_input": pointer, "model_output": pointer, "model_name": ctypes.c_char_p},
             **{"model_input_bytes": unsigned, "model_output_bytes": unsigned},
-            **{"host_inputs": unsigned, "host_outputs": unsigned},
+            **{"host_inputs": unsigned, "host_outputs": unsigned, "host_run": None},
         }
         for name, result in results.items():
             function = getattr(self._model, name)
             function.restype = result
             takes_index = name.startswith(("model_input", "model_output"))
             function.argtypes = [unsigned] if takes_index else []
+        arrays = ctypes.POINTER(pointer)
+        self._model.host_run.argtypes = [arrays, arrays, ctypes.c_uint64, unsigned]
+
+
+def _pointers(arrays: Sequence[Array]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

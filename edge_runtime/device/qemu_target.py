@@ -1,5 +1,7 @@
 """A board emulated by QEMU: the whole image boots, and answers over the emulated serial port.
 
+A program for an operating system runs in QEMU's user mode, and answers by its standard output.
+
 QEMU's machines have more memory than the boards they stand for, so they do not show an access
 beyond a board's RAM; UnicornTarget does.
 """
@@ -24,8 +26,16 @@ from edge_runtime.device.processor import PROCESSORS
 from edge_runtime.device.target import Target
 from edge_runtime.errors import BoardError, EmulationError, ToolchainError
 
-_PROGRAMS = {"arm": "qemu-system-arm", "riscv": "qemu-system-riscv32"}
-_PACKAGES = {"arm": "qemu-system-arm", "riscv": "qemu-system-misc"}  # of Debian
+_PROGRAMS = {
+    "arm": "qemu-system-arm",
+    "aarch64": "qemu-aarch64",
+    "riscv": "qemu-system-riscv32",
+}
+_PACKAGES = {  # of Debian
+    "arm": "qemu-system-arm",
+    "aarch64": "qemu-user",
+    "riscv": "qemu-system-misc",
+}
 _START = 10.0  # seconds that QEMU may take to open its serial port
 _STOP = 5.0
 # What is sent before the firmware has turned its port on is lost, so ask again soon.
@@ -56,8 +66,12 @@ class QemuTarget(Target):
             counts = Path(self._folder.name) / "counts"
             size = counter_bytes(self.image)
             self.counter = Counter(self.image, np.memmap(counts, np.uint8, "w+", shape=(size,)))
-            options = ["-M", board.qemu, "-bios", "none", "-kernel", str(elf)]
-            self._qemu = _Qemu([program, *options, "-plugin", f"{plugin},counts={counts}"])
+            counting = [program, "-plugin", f"{plugin},counts={counts}"]
+            self._qemu: _Qemu = (
+                _Program([*counting, "-cpu", board.qemu, str(elf)])
+                if board.system
+                else _Machine([*counting, "-M", board.qemu, "-bios", "none", "-kernel", str(elf)])
+            )
         except BaseException:
             self._folder.cleanup()
             raise
@@ -69,21 +83,10 @@ class QemuTarget(Target):
 
 
 class _Qemu:
-    """The process, and its serial port: a socket that QEMU connects to."""
+    """The process, and the socket by which what it runs sends and receives bytes."""
 
-    def __init__(self, command: list[str]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
-            serial = f"tcp:127.0.0.1:{port},nodelay=on"
-            self._process = subprocess.Popen(
-                [*command, "-display", "none", "-monitor", "none", "-serial", serial],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            self._socket = self._accept(server)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _process: subprocess.Popen[str]
+    _socket: socket.socket
 
     def write(self, data: bytes) -> None:
         try:
@@ -107,17 +110,6 @@ class _Qemu:
         self._socket.close()
         self._stop()
 
-    def _accept(self, server: socket.socket) -> socket.socket:
-        """The connection, unless QEMU ends first."""
-        server.settimeout(0.1)
-        end = time.monotonic() + _START
-        while time.monotonic() < end and self._process.poll() is None:
-            try:
-                return server.accept()[0]
-            except TimeoutError:
-                continue
-        raise self._gone()
-
     def _gone(self) -> EmulationError:
         said = self._stop().strip()
         return EmulationError(f"QEMU ended: {said or 'it does not say why'}")
@@ -130,6 +122,47 @@ class _Qemu:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.communicate()[1]
+
+
+class _Machine(_Qemu):
+    """A machine that boots the image; its serial port is a socket that QEMU connects to."""
+
+    def __init__(self, command: list[str]) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            serial = f"tcp:127.0.0.1:{port},nodelay=on"
+            self._process = subprocess.Popen(
+                [*command, "-display", "none", "-monitor", "none", "-serial", serial],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            self._socket = self._accept(server)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _accept(self, server: socket.socket) -> socket.socket:
+        """The connection, unless QEMU ends first."""
+        server.settimeout(0.1)
+        end = time.monotonic() + _START
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                return server.accept()[0]
+            except TimeoutError:
+                continue
+        raise self._gone()
+
+
+class _Program(_Qemu):
+    """A program of an operating system, which QEMU runs in its user mode."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._socket, its = socket.socketpair()
+        with its:
+            end = its.fileno()
+            self._process = subprocess.Popen(
+                command, stdin=end, stdout=end, stderr=subprocess.PIPE, text=True
+            )
 
 
 def _find(board: Board) -> str:

@@ -16,7 +16,7 @@ from elftools.elf.sections import SymbolTableSection
 from edge_runtime.errors import EmulationError
 
 _LAYER = re.compile(r"model_layer_(\d+)(\..+)?")  # a compiler may clone it: model_layer_3.isra.0
-_ARCHITECTURES = {"ARM": "arm", "RISC-V": "riscv"}
+_ARCHITECTURES = {"ARM": "arm", "AArch64": "aarch64", "RISC-V": "riscv"}
 _BOUNDS = ("__model_code_start", "__model_code_end")
 
 
@@ -41,9 +41,9 @@ class Segment:
 class Image:
     """A firmware image: its bytes, the range of its code, and its functions by address.
 
-    `architecture` is arm or riscv. `vectors` is the address of the vector table, or of the first
-    instruction where the core has no such table. `model_code` is the part that holds the model, its
-    kernels and what a compiler lets them call.
+    `architecture` is arm, aarch64 or riscv. `vectors` is the address of the vector table, or of the
+    first instruction where the core has no such table. `model_code` is the part that holds the
+    model, its kernels and what a compiler lets them call.
     """
 
     path: Path

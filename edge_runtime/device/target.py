@@ -115,7 +115,7 @@ class Target(ABC):
         """One inference: the bytes of every input in, the bytes of every output out.
 
         Where the model takes its input by rows, `calls` is how many there are. `count_reads` counts
-        reads from flash too, which takes three times as long.
+        reads from flash too, which takes about twice as long.
 
         Raises:
             DataError: the inputs are not those of the model.

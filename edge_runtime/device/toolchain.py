@@ -19,6 +19,7 @@ from pathlib import Path
 
 from edge_runtime.boards import Board
 from edge_runtime.cache import cache_dir
+from edge_runtime.device.host_cpu import host_cpu
 from edge_runtime.errors import ToolchainError
 from edge_runtime.export import compiler_flags
 
@@ -45,10 +46,11 @@ class Toolchain:
     def core_flags(self, board: Board) -> tuple[str, ...]:
         """The flags that name the board's core, for compiling and for linking.
 
-        For the host the baseline of its architecture: objects in a shared cache run everywhere.
+        For the host they name what its processor can do: objects in a shared cache that others
+        take run there too.
         """
         if board.is_host:
-            return ("-mcpu=baseline",)
+            return (f"-mcpu={host_cpu()}",)
         if self.name == "gcc":
             return compiler_flags.gcc_core_flags(board)
         return compiler_flags.zig_core_flags(board)
@@ -72,7 +74,8 @@ class Toolchain:
         """All flags for the link. No -O: with -Os zig would strip the symbols."""
         if script is None:
             return (*self.core_flags(board), "-shared")
-        return (*self.core_flags(board), *compiler_flags.LINK[self.name], f"-Wl,-T,{script}")
+        linked = compiler_flags.link_flags(self.name, board)
+        return (*self.core_flags(board), *linked, f"-Wl,-T,{script}")
 
     @property
     def libraries(self) -> tuple[str, ...]:

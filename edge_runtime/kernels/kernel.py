@@ -136,6 +136,13 @@ class Choice:
     demand: Demand
     reason: str
 
+    def parameters(self, site: Site) -> Struct:
+        """The parameters at `site`; what points to a constant that is not demanded is null."""
+        struct = self.kernel.parameters(site)
+        missing = {field for field in ("mantissa", "shift") if field not in self.demand.constants}
+        fields = ((name, 0 if value in missing else value) for name, value in struct.fields)
+        return Struct(struct.type_name, tuple(fields))
+
     def operands(self, node: Node) -> tuple[str, ...]:
         """The tensors of `node`, which it serves, to which the kernel is given pointers."""
         return tuple(node.inputs[index] for index in self.demand.operands)

@@ -173,7 +173,7 @@ def by_strips(site: Site) -> Counts:
     kept = (strips - 1) * max(0, 3 - stride)
     pairs = channels * height * -(-width // 2)
     return {
-        "strip": images * slide.strip_bytes() / _WORD,
+        "strip": images * slide.strip_elements() / 2,
         "channels": channels,
         "strips": channels * strips,
         "rows": channels * height,

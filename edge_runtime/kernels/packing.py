@@ -19,8 +19,12 @@ Int8 = npt.NDArray[np.int8]
 
 GROUP = 4
 """Elements that the DSP kernels unpack at once."""
+QUAD = 4
+"""Channels, and elements of each, in a tile of the vector kernels."""
 LANES = 4
-"""Channels that the single-precision kernels work on at once."""
+"""Channels that the kernels of single precision, and those for RV32, work on at once."""
+VECTOR = 16
+"""Elements of a vector of MVE."""
 _PAIRS = (0, 2, 1, 3)
 """The order in which they come out: SXTB16 takes bytes 0 and 2, then 1 and 3."""
 
@@ -131,6 +135,37 @@ def pack_lanes(rows: Array, groups: int = 1) -> Array:
     return np.concatenate(parts)
 
 
+def fill_lanes(rows: Int8) -> Int8:
+    """Channels four by four, element by element; zeros stand for those that the last four lack."""
+    filled = np.zeros((-(-len(rows) // LANES) * LANES, rows.shape[1]), np.int8)
+    filled[: len(rows)] = rows
+    return filled.reshape(-1, LANES, rows.shape[1]).swapaxes(1, 2).reshape(-1)
+
+
+def round_up(count: int) -> int:
+    """`count` rounded up to whole tiles."""
+    return -(-count // QUAD) * QUAD
+
+
+def pack_tiles(rows: Int8) -> Int8:
+    """For the vector kernels: see the head of er_vec_dots.h."""
+    count, depth = rows.shape
+    filled = np.zeros((round_up(count), round_up(depth)), np.int8)
+    filled[:count, :depth] = rows
+    tiles = filled.reshape(round_up(count) // QUAD, QUAD, -1, QUAD)
+    return tiles.swapaxes(1, 2).reshape(-1)
+
+
+def whole_quads(constants: dict[str, Array]) -> dict[str, Array]:
+    """Constants with bias and factors filled up to whole fours; the last factor is repeated."""
+    missing = -len(constants["bias"]) % QUAD
+    filled = {
+        name: np.pad(constants[name], (0, missing), "edge")
+        for name in ("bias", "mantissa", "shift")
+    }
+    return {**constants, **filled}
+
+
 def channels_first(rows: Array) -> Array:
     """Channel by channel."""
     return rows.reshape(-1)
@@ -139,6 +174,39 @@ def channels_first(rows: Array) -> Array:
 def channels_last(rows: Array) -> Array:
     """Element by element, all channels of each side by side."""
     return np.ascontiguousarray(rows.T).reshape(-1)
+
+
+def pack_vectors(rows: Int8, together: int, kernel: tuple[int, int] = (1, 1)) -> Int8:
+    """For the MVE kernels: vectors of so many channels alternate, zeros filling up both.
+
+    Elements of a channel go column by column of its kernel.
+    """
+    return _vectors(rows, together, kernel, 1).swapaxes(1, 2).reshape(-1)
+
+
+def pack_vectors_4(rows: Int8, together: int, kernel: tuple[int, int] = (1, 1)) -> Int8:
+    """The same of int4: two vectors of a channel share one, the first in its lower halves."""
+    vectors = _vectors(rows, together, kernel, 2)
+    shared = (vectors[:, :, 1::2] << 4) | (vectors[:, :, ::2] & 0xF)
+    return shared.swapaxes(1, 2).reshape(-1)
+
+
+def _vectors(rows: Int8, together: int, kernel: tuple[int, int], unit: int) -> Int8:
+    """Vectors as (groups of channels, channels, vectors, 16), a multiple of `unit` vectors."""
+    count, depth = rows.shape
+    turned = rows.reshape(count, *kernel, -1).swapaxes(1, 2).reshape(count, depth)
+    filled = np.pad(turned, ((0, -count % together), (0, -depth % (unit * VECTOR))))
+    return filled.reshape(-1, together, filled.shape[1] // VECTOR, VECTOR)
+
+
+def pack_squares(rows: Int8, kernel: tuple[int, int], side: int) -> Int8:
+    """For er_depthwise_s8_mve: see the head of that file."""
+    count = len(rows)
+    down, across = (-(-taps // side) for taps in kernel)
+    filled = np.zeros((count + count % 2, down * side, across * side), np.int8)
+    filled[:count, : kernel[0], : kernel[1]] = rows.reshape(-1, *kernel)
+    blocks = filled.reshape(-1, down, side, across, side)
+    return blocks.transpose(0, 1, 3, 4, 2).reshape(-1)
 
 
 def fill_square(rows: Int8, kernel: tuple[int, int], size: int) -> Int8:
@@ -195,11 +263,17 @@ def nibbles_first(rows: Int8) -> Int8:
 
 def pack_groups(rows: Int8) -> Int8:
     """For er_conv_s16_dsp: see the head of that file."""
-    count, depth = rows.shape
-    groups = -(-depth // GROUP)
-    filled = np.zeros((count, groups * GROUP), np.int8)
-    filled[:, :depth] = rows
-    return filled.reshape(count, groups, GROUP)[..., _PAIRS].reshape(-1)
+    return _fill(rows, GROUP).reshape(len(rows), -1, GROUP)[..., _PAIRS].reshape(-1)
+
+
+def pack_halves(rows: Int8) -> Int8:
+    """For er_conv_s16_mve: see the head of that file."""
+    return _fill(rows, VECTOR // 2).reshape(-1)
+
+
+def _fill(rows: Int8, group: int) -> Int8:
+    """Rows with zeros at their end up to whole groups."""
+    return np.pad(rows, ((0, 0), (0, -rows.shape[1] % group)))
 
 
 def pack_row_pairs(rows: Int8) -> Int8:

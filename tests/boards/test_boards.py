@@ -11,12 +11,14 @@ from edge_runtime import boards
 from edge_runtime.boards import board_names, load_board, parse_board
 from edge_runtime.errors import BoardError
 
-HARDWARE = [name for name in board_names() if name != "host"]
+HARDWARE = [name for name in board_names() if load_board(name).is_bare]
 GOOD = (Path(boards.__file__).parent / "nucleo_l552ze_q.toml").read_text()
 
 
 def test_the_boards_are_there():
     assert set(board_names()) >= {
+        "aarch64_linux",
+        "aarch64_linux_dotprod",
         "arduino_nano33ble",
         "esp32c3",
         "host",
@@ -52,7 +54,17 @@ def test_a_board_is_whole(name):
     assert all(space.size % 1024 == 0 for space in (board.flash, *ram))
     assert all(len(source) > 8 for source in board.sources)
     assert board.isas[-1] == "ref"
-    assert ("dsp" in board.isas) == (board.core in {"cortex-m4", "cortex-m7", "cortex-m33"})
+    assert ("dsp" in board.isas) == (
+        board.core in {"cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"}
+    )
+
+
+@pytest.mark.parametrize("name", ["aarch64_linux", "aarch64_linux_dotprod"])
+def test_a_program_of_an_operating_system_has_no_clock_to_set(name):
+    board = load_board(name)
+    assert board.system == "linux" and board.clock_hz is None and board.uart is None
+    assert board.isas == ("vec", "ref") and not board.peripherals
+    assert board.flash.end <= board.ram.start and not board.flashing.methods
 
 
 def test_boards_that_can_be_flashed_say_how_and_as_what_they_show_up():
@@ -105,7 +117,9 @@ def test_what_is_from_memory_is_said_to_be():
 
 def test_the_host_has_no_limits():
     host = load_board("host")
-    assert host.is_host and host.clock_hz is None and host.qemu is None and host.isas == ("ref",)
+    assert (
+        host.is_host and host.clock_hz is None and host.qemu is None and host.isas == ("vec", "ref")
+    )
     with pytest.raises(BoardError, match="host has no ram"):
         _ = host.ram
 

@@ -7,6 +7,7 @@ from tiny_model import expected, write_tiny_model
 
 from edge_runtime.device.build import build
 from edge_runtime.device.host import HostModel, build_host
+from edge_runtime.device.host_cpu import cpu_of
 from edge_runtime.errors import BoardError, DataError, ToolchainError
 
 VALUES = bytes([1, 2, 3, 250, 0, 9, 8, 7])
@@ -54,3 +55,12 @@ def test_folders_are_not_mixed_up(tmp_path):
         build(write_tiny_model(tmp_path / "a", "host"))
     with pytest.raises(BoardError, match="is for rpi_pico"):
         build_host(write_tiny_model(tmp_path / "b", "rpi_pico"))
+
+
+def test_the_compiler_is_told_what_the_processor_can_do():
+    v3 = frozenset(["fpu", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"])
+    assert cpu_of("x86_64", v3) == "x86_64_v3"
+    assert cpu_of("x86_64", v3 - {"avx2"}) == "baseline"
+    assert cpu_of("aarch64", frozenset(("asimd", "asimddp"))) == "baseline+dotprod"
+    assert cpu_of("aarch64", frozenset(("asimd",))) == "baseline"
+    assert cpu_of("riscv64", v3) == "baseline"

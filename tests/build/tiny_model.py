@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_runtime.boards import board_names, load_board
 from edge_runtime.export.board_support import DEFAULT_STACK_BYTES, board_files
 
-BOARDS = [name for name in board_names() if name != "host"]
+BOARDS = [name for name in board_names() if load_board(name).is_bare]
 STATE_BYTES = 4
 
 HEADER = """/* SPDX-License-Identifier: Apache-2.0 */

@@ -6,15 +6,15 @@ each wrote; both check that it wrote nothing else.
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ class Call:
         operands = choice.demand.operands
         return Call(
             choice.kernel,
-            choice.kernel.parameters(site),
+            choice.parameters(site),
             choice.demand.constants,
             tuple(values[index] for index in operands),
             tuple(tensor.bytes for tensor in (site.output, *site.also)),
@@ -120,24 +120,77 @@ def sources(isa: str) -> list[Path]:
     return [kernel_folder() / name for name in names]
 
 
+def kernel_fingerprint() -> str:
+    """Changes with any kernel."""
+    return _fingerprint(kernel_folder())
+
+
 def _fingerprint(*folders: Path) -> str:
     files = sorted(path for folder in folders for path in folder.rglob("*.[ch]"))
     return digest(*(path.read_bytes() for path in files))
 
 
-class Host:
-    """The machine itself. Kernels run under the address and undefined-behaviour sanitizers."""
+@dataclass(frozen=True)
+class Variant:
+    """A way to build and run the driver: compiler flags, and what runs it, if anything must.
 
-    def __init__(self) -> None:
-        key = _fingerprint(kernel_folder(), HERE)
-        self._program = cached("kernel-tests", key, "driver", _build_host)
+    `target` is that of zig, for another machine than this; `feature` is the word by which
+    /proc/cpuinfo says that this one has what the flags ask for.
+    """
+
+    name: str
+    isas: tuple[str, ...] = ("vec",)
+    flags: tuple[str, ...] = ()
+    target: str | None = None
+    runner: tuple[str, ...] = ()
+    feature: str = ""
+
+    @property
+    def missing(self) -> str | None:
+        """What this machine lacks to run it."""
+        if self.runner and shutil.which(self.runner[0]) is None:
+            return f"{self.runner[0]} is not installed"
+        info = Path("/proc/cpuinfo")
+        known = info.read_text().split() if info.is_file() else []
+        return None if not self.feature or self.feature in known else f"no {self.feature}"
+
+
+def _aarch64(name: str, cpu: str, emulated: str) -> Variant:
+    runner = ("qemu-aarch64", "-cpu", emulated)
+    flags = (f"-mcpu={cpu}",)
+    return Variant(name, flags=flags, target="aarch64-linux-musl", runner=runner)
+
+
+PLAIN = Variant("plain", ISAS)
+VARIANTS = (
+    PLAIN,
+    Variant("avx2", flags=("-mavx2",), feature="avx2"),
+    _aarch64("neon", "cortex_a53", "cortex-a53"),
+    _aarch64("dotprod", "cortex_a76", "max"),
+)
+"""Of the vector kernels."""
+
+
+class Host:
+    """A machine with an operating system: this one, or one of AArch64 that QEMU stands for.
+
+    Kernels run under the undefined-behaviour sanitizer, and that of addresses where there is one.
+    """
+
+    def __init__(self, variant: Variant = PLAIN) -> None:
+        self.isas, self._runner = variant.isas, variant.runner
+        self._names = _names(variant.isas)
+        key = digest(_fingerprint(kernel_folder(), HERE), repr(variant))
+        self._program = cached(
+            "kernel-tests", key, "driver", lambda path: _build_host(path, variant)
+        )
 
     def run(self, calls: Sequence[Call]) -> list[bytes]:
         """What each call wrote."""
         with tempfile.TemporaryDirectory() as folder:
             given, made = Path(folder) / "in", Path(folder) / "out"
-            given.write_bytes(b"".join([struct.pack("<I", len(calls)), *map(_record, calls)]))
-            command = [str(self._program), str(given), str(made)]
+            given.write_bytes(b"".join([struct.pack("<I", len(calls)), *self._records(calls)]))
+            command = [*self._runner, str(self._program), str(given), str(made)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr[-4000:]
             data = made.read_bytes()
@@ -150,13 +203,16 @@ class Host:
             results.append(call.written(after))
         return results
 
+    def _records(self, calls: Sequence[Call]) -> Iterator[bytes]:
+        return (_record(call, self._names.index(call.kernel.name)) for call in calls)
 
-def _names() -> list[str]:
-    return list(dict.fromkeys(kernel.name for kernel in KERNELS))
+
+def _names(isas: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(kernel.name for kernel in KERNELS if kernel.isa in isas))
 
 
-def _record(call: Call) -> bytes:
-    """A call in the form that host_driver.c reads."""
+def _record(call: Call, number: int) -> bytes:
+    """A call of the kernel `number` in the form that host_driver.c reads."""
     buffers = call.buffers()
     numbers = {field: index for index, field in enumerate(call.constants, 1)}
     blank = pack(call.struct, dict.fromkeys(call.constants, 0), 8)
@@ -165,9 +221,9 @@ def _record(call: Call) -> bytes:
         table = call.arguments()[0]
         fixes += [(table, 8 * i, index) for i, index in enumerate(call.operand_buffers())]
     arguments = call.arguments()
-    parts = [struct.pack("<II", _names().index(call.kernel.name), 1 + len(buffers))]
+    parts = [struct.pack("<II", number, 1 + len(buffers))]
     parts += [struct.pack("<I", len(buffer)) + buffer for buffer in (blank, *buffers)]
-    parts.append(struct.pack(f"<{1 + 3 * len(fixes)}I", len(fixes), *itertools.chain(*fixes)))
+    parts.append(struct.pack(f"<{1 + 3 * len(fixes)}I", len(fixes), *chain(*fixes)))
     parts.append(struct.pack(f"<{1 + len(arguments)}I", len(arguments), *arguments))
     return b"".join(parts)
 
@@ -185,7 +241,7 @@ def _pointers(value: Struct) -> list[str]:
     """The fields that are pointers, also of structs within."""
     inner = [content for _, content in value.fields if isinstance(content, Struct)]
     own = [name for name, content in value.fields if isinstance(content, str)]
-    return [*own, *itertools.chain.from_iterable(map(_pointers, inner))]
+    return [*own, *chain.from_iterable(map(_pointers, inner))]
 
 
 def _wrapper(name: str) -> str:
@@ -193,29 +249,42 @@ def _wrapper(name: str) -> str:
     return f"static void run_{name}(const void *p)\n{{\n    {name}(p, {arguments});\n}}\n"
 
 
-def _build_host(program: Path) -> None:
-    names = _names()
+def _build_host(program: Path, variant: Variant) -> None:
+    names = _names(variant.isas)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
         (made / "host_wrappers.h").write_text("".join(map(_wrapper, names)))
         (made / "host_table.h").write_text("".join(f"run_{name},\n" for name in names))
-        compiler = shutil.which("cc")
-        # zig has the undefined-behaviour sanitizer, but no run-time library for the other.
-        command = [compiler] if compiler else [sys.executable, "-m", "ziglang", "cc"]
-        checks = "address,undefined" if compiler else "undefined"
-        subprocess.run(
-            [
-                *(*command, f"-fsanitize={checks}", "-fno-sanitize-recover=all"),
-                *("-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wconversion"),
-                *("-I", str(kernel_folder() / "include"), "-I", str(HERE / "shim"), "-I", folder),
-                *(
-                    str(HERE / "host_driver.c"),
-                    *itertools.chain.from_iterable(map(str, sources(isa)) for isa in ISAS),
-                ),
-                *("-o", str(program)),
-            ],
-            check=True,
-        )
+        files = [HERE / "host_driver.c", *chain.from_iterable(map(sources, variant.isas))]
+        flags = [
+            *("-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wconversion"),
+            *("-I", str(kernel_folder() / "include"), "-I", str(HERE / "shim"), "-I", folder),
+        ]
+        build = _build_here if variant.target is None else _build_there
+        build(program, variant, files, flags)
+
+
+def _build_here(program: Path, variant: Variant, files: list[Path], flags: list[str]) -> None:
+    compiler = shutil.which("cc")
+    # zig has the undefined-behaviour sanitizer, but no run-time library for the other.
+    command = [compiler] if compiler else [sys.executable, "-m", "ziglang", "cc"]
+    checks = "address,undefined" if compiler else "undefined"
+    checked = [f"-fsanitize={checks}", "-fno-sanitize-recover=all"]
+    given = [*flags, *variant.flags, *map(str, files)]
+    subprocess.run([*command, *checked, *given, "-o", str(program)], check=True)
+
+
+def _build_there(program: Path, variant: Variant, files: list[Path], flags: list[str]) -> None:
+    """Undefined behaviour traps. One C library, that of the target's baseline, serves all cores."""
+    toolchain = find_toolchain("zig")
+    target = ["-target", str(variant.target)]
+    checked = ["-fsanitize=undefined", "-fsanitize-trap=undefined"]
+    with tempfile.TemporaryDirectory() as folder:
+        objects = [str(Path(folder) / f"{file.stem}.o") for file in files]
+        for file, made in zip(files, objects, strict=True):
+            given = [*target, *variant.flags, *checked, *flags, "-c", str(file), "-o", made]
+            toolchain.run(given, what=f"compile {file.name}")
+        toolchain.run([*target, *objects, "-o", str(program)], what="link the driver")
 
 
 _CODE, _RAM = 0x0800_0000, 0x2000_0000
@@ -244,6 +313,51 @@ class Run:
     stack_bytes: int
 
 
+@dataclass(frozen=True)
+class Laid:
+    """A call laid out in memory from `start` on, with a guard round each buffer."""
+
+    call: Call
+    start: int
+    image: bytes
+    addresses: tuple[int, ...]
+    """Of the buffers."""
+    arguments: tuple[int, ...]
+
+    @staticmethod
+    def at(start: int, call: Call) -> Laid:
+        """`call` from the address `start` on, which is a multiple of four."""
+        buffers = call.buffers()
+        addresses: list[int] = []
+        image = bytearray()
+        for buffer in buffers:
+            image += _GUARD
+            addresses.append(start + len(image))
+            image += buffer.ljust(-(-len(buffer) // 4) * 4, b"\xa5")
+        pointers = dict(zip(call.constants, addresses, strict=False))
+        if call.kernel.by_table:
+            given = [addresses[index - 1] for index in call.operand_buffers()]
+            at = addresses[-1] - start
+            image[at : at + 4 * len(given)] = struct.pack(f"<{len(given)}I", *given)
+        image += _GUARD
+        at = start + len(image)
+        image += pack(call.struct, pointers, 4) + _GUARD
+        image += bytes(-len(image) % 4)
+        passed = (0 if i == NULL else addresses[i - 1] for i in call.arguments())
+        return Laid(call, start, bytes(image), tuple(addresses), (at, *passed))
+
+    def written(self, after: bytes) -> bytes:
+        """The outputs, of this memory as it is after the call; guards must be unchanged."""
+        place, results = 0, []
+        for address, buffer in zip(self.addresses, self.call.buffers(), strict=True):
+            at = address - self.start
+            assert after[place:at] == self.image[place:at], "written beside a buffer"
+            place = at + len(buffer)
+            results.append(after[at:place])
+        assert after[place:] == self.image[place:], "written behind the last buffer"
+        return self.call.written(results)
+
+
 class Core:
     """An emulated core with all kernels of its ISAs in flash, called one at a time."""
 
@@ -254,7 +368,7 @@ class Core:
         self._processor = PROCESSORS[described.core]
         elf = cached(
             "kernel-tests",
-            digest(_fingerprint(kernel_folder()), _SCRIPT, board, find_toolchain(compiler).version),
+            digest(kernel_fingerprint(), _SCRIPT, board, find_toolchain(compiler).version),
             f"{compiler}.elf",
             lambda path: _build_core(board, compiler, path),
         )
@@ -276,37 +390,17 @@ class Core:
 
     def run(self, call: Call, *, count: bool = False) -> Run:
         """Run `call`, with guards round each buffer and below the stack."""
-        buffers = call.buffers()
-        addresses: list[int] = []
-        image = bytearray(b"\xa5" * _STACK_BYTES)
-        for buffer in buffers:
-            image += _GUARD
-            addresses.append(_RAM + len(image))
-            image += buffer.ljust(-(-len(buffer) // 4) * 4, b"\xa5")
-        pointers = dict(zip(call.constants, addresses, strict=False))
-        if call.kernel.by_table:
-            given = [addresses[index - 1] for index in call.operand_buffers()]
-            at = addresses[-1] - _RAM
-            image[at : at + 4 * len(given)] = struct.pack(f"<{len(given)}I", *given)
-        image += _GUARD
-        at = _RAM + len(image)
-        image += pack(call.struct, pointers, 4) + _GUARD
-        self._uc.mem_write(_RAM, bytes(image))
-        arguments = [0 if i == NULL else addresses[i - 1] for i in call.arguments()]
-        instructions = self._call(self.symbols[call.kernel.name], [at, *arguments], count)
-        after = self._uc.mem_read(_RAM, len(image))
-        place = _STACK_BYTES
-        results = []
-        for address, buffer in zip(addresses, buffers, strict=True):
-            assert bytes(after[place : address - _RAM]) == bytes(image[place : address - _RAM])
-            results.append(bytes(after[address - _RAM : address - _RAM + len(buffer)]))
-            place = address - _RAM + len(buffer)
-        assert bytes(after[place:]) == bytes(image[place:]), "written behind the last buffer"
+        laid = Laid.at(_RAM + _STACK_BYTES, call)
+        stack = b"\xa5" * _STACK_BYTES
+        self._uc.mem_write(_RAM, stack + laid.image)
+        function = self.symbols[call.kernel.name]
+        instructions = self._call(function, laid.arguments, count)
+        after = bytes(self._uc.mem_read(_RAM, len(stack) + len(laid.image)))
         free = next(i for i, byte in enumerate(after) if byte != 0xA5)
         assert free > 64, "stack overflow"
-        return Run(call.written(results), instructions, _STACK_BYTES - free)
+        return Run(laid.written(after[_STACK_BYTES:]), instructions, _STACK_BYTES - free)
 
-    def _call(self, function: int, arguments: list[int], count: bool) -> int | None:
+    def _call(self, function: int, arguments: Sequence[int], count: bool) -> int | None:
         uc, processor = self._uc, self._processor
         registers, link = _ARGUMENTS[self._architecture]
         stack = _RAM + _STACK_BYTES - 8 * max(0, len(arguments) - len(registers))
@@ -340,17 +434,23 @@ class Core:
         return len(list(sizes(bytes(self._uc.mem_read(address, size)), self._architecture)))
 
 
-def _build_core(board_name: str, compiler: str, elf: Path) -> None:
+def _build_core(board: str, compiler: str, elf: Path) -> None:
+    freestanding = kernel_folder().parent / "runtime/freestanding.c"
+    link_kernels(board, compiler, _SCRIPT, "er_conv_s8_ref", [freestanding], elf)
+
+
+def link_kernels(
+    board_name: str, compiler: str, script: str, entry: str, others: Sequence[Path], elf: Path
+) -> None:
+    """All kernels of a board in one program, with `others`: what compilers call, and more."""
     board = load_board(board_name)
     toolchain = find_toolchain(compiler)
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "image.ld"
-        script.write_text(_SCRIPT)
+        linker = Path(folder) / "image.ld"
+        linker.write_text(script)
         flags = [*toolchain.compile_flags(board, "speed"), "-I", str(kernel_folder() / "include")]
-        # GCC may call memset; Clang's runtime library has its own.
-        helpers = [kernel_folder().parent / "runtime/freestanding.c"]
         objects = []
-        for source in [*itertools.chain.from_iterable(map(sources, board.isas)), *helpers]:
+        for source in [*chain.from_iterable(map(sources, board.isas)), *others]:
             made = Path(folder) / f"{source.stem}.o"
             toolchain.run([*flags, "-c", str(source), "-o", str(made)], what=f"compile {source}")
             objects.append(str(made))
@@ -358,9 +458,9 @@ def _build_core(board_name: str, compiler: str, elf: Path) -> None:
         kept = [f"-Wl,-u,{kernel.name}" for kernel in KERNELS if kernel.isa in board.isas]
         toolchain.run(
             [
-                *(*toolchain.core_flags(board), *own, f"-Wl,-T,{script}"),
+                *(*toolchain.core_flags(board), *own, f"-Wl,-T,{linker}"),
                 *(
-                    "-Wl,-e,er_conv_s8_ref",
+                    f"-Wl,-e,{entry}",
                     "-Wl,--gc-sections",
                     *dict.fromkeys(kept),
                     *objects,

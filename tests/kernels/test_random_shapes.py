@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cases import every_call
-from harness import Core, Host
+from harness import VARIANTS, Core, Host
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from linear_cases import FLOATS, INTEGERS, layer
+from qemu import QemuCore
 from sites import HOSTILE_NUMBERS, Case, conv, depthwise, linear
 
 from edge_runtime.graph import Activation, Window
@@ -18,6 +19,7 @@ small = st.integers(1, 6)
 pairs = st.tuples(small, small)
 paddings = st.tuples(st.integers(0, 3), st.integers(0, 3))
 seeds = st.integers(0, 2**32 - 1)
+channels = st.one_of(st.integers(1, 9), st.integers(10, 40))
 numbers = st.sampled_from(list(HOSTILE_NUMBERS.values()))
 
 
@@ -34,7 +36,7 @@ def convolutions(draw: st.DrawFn) -> Case:
     least = [max(1, reach[i] - window.pad_before[i] - window.pad_after[i]) for i in (0, 1)]
     size = tuple(least[i] + draw(st.integers(0, 7)) for i in (0, 1))
     random = np.random.default_rng(draw(seeds))
-    in_c, other = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    in_c, other = draw(channels), draw(channels)
     if draw(st.booleans()):
         return conv("", (*size, in_c), (other, *kernel, in_c), window, draw(numbers), random)
     out_c = in_c * draw(st.sampled_from([1, 1, 2, 3]))
@@ -76,10 +78,19 @@ def forms(draw: st.DrawFn) -> Case:
     return layer(op, image, weights, form, random, each=draw(st.booleans()))
 
 
+Machines = tuple[list[Host], dict[str, Core]]
+
+
 @pytest.fixture(scope="module")
-def machines() -> tuple[Host, dict[str, Core]]:
-    m0, m4 = Core("rpi_pico"), Core("nucleo_l4r5zi")
-    return Host(), {"m0": m0, "ref": m4, "dsp": m4}
+def machines() -> Machines:
+    m0, m4, c3 = (Core(board) for board in ("rpi_pico", "nucleo_l4r5zi", "esp32c3"))
+    hosts = [Host(variant) for variant in VARIANTS if not variant.missing]
+    return hosts, {"m0": m0, "ref": m4, "dsp": m4, "rv32": c3}
+
+
+@pytest.fixture(scope="module")
+def qemu() -> QemuCore:
+    return QemuCore("mps3_an547")
 
 
 @settings(
@@ -89,10 +100,20 @@ def machines() -> tuple[Host, dict[str, Core]]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )
 @given(found=st.lists(st.one_of(convolutions(), products(), forms()), min_size=1, max_size=20))
-def test_random_shapes(machines: tuple[Host, dict[str, Core]], found: list[Case]) -> None:
-    host, cores = machines
-    pairs = list(every_call(found, tuple(cores)))
-    for (case, call), output in zip(pairs, host.run([c for _, c in pairs]), strict=True):
-        assert case.matches(output), (call.kernel.name, call.over, call.struct)
+def test_random_shapes(machines: Machines, found: list[Case]) -> None:
+    hosts, cores = machines
+    for host in hosts:
+        pairs = list(every_call(found, host.isas))
+        for (case, call), output in zip(pairs, host.run([c for _, c in pairs]), strict=True):
+            assert case.matches(output), (call.kernel.name, call.over, call.struct)
+    for case, call in every_call(found, tuple(cores)):
         core = cores[call.kernel.isa]
         assert case.matches(core.run(call).output), (call.kernel.name, call.over, call.struct)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(found=st.lists(st.one_of(convolutions(), products()), min_size=1, max_size=20))
+def test_random_shapes_in_qemu(qemu: QemuCore, found: list[Case]) -> None:
+    pairs = list(every_call(found, ["mve"]))
+    for (case, call), output in zip(pairs, qemu.run([c for _, c in pairs]), strict=True):
+        assert case.matches(output), (call.kernel.name, call.over, call.struct)

@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 from harness import ISAS, Call, Core, Host
+from qemu import QemuCore
 from sites import Case, Numbers, conv, depthwise, linear
 
 from edge_runtime import numerics
@@ -83,7 +84,7 @@ def cases(isa: str, shifts: range, numbers: Numbers) -> list[tuple[Call, bytes]]
         (conv("", (2, 2, 4), (channels, 1, 1, 4), Window(), numbers, random), "conv"),
         (
             depthwise("", (1, 2, channels), (1, 3, 3, channels), _same(), numbers, random),
-            "depthwise",
+            "depthwise_3x3" if isa == "rv32" else "depthwise",
         ),
         (linear("", 1, 4, channels, numbers, random), "linear"),
     )
@@ -103,7 +104,7 @@ def variants(isa: str) -> list[tuple[range, Numbers]]:
     """Shifts that the kernels of `isa` take, and what bounds the outputs."""
     return [
         (shifts, numbers)
-        for shifts in (FAST if isa == "m0" else (*FAST, ALL, ALL_ONCE))
+        for shifts in (FAST if isa in {"m0", "rv32"} else (*FAST, ALL, ALL_ONCE))
         for numbers in (
             Numbers(out_zero=-128),
             Numbers(out_zero=127),
@@ -127,6 +128,7 @@ def test_host(isa: str) -> None:
         ("nucleo_l4r5zi", "dsp"),
         ("nucleo_l552ze_q", "dsp"),
         ("esp32c3", "ref"),
+        ("esp32c3", "rv32"),
     ],
 )
 def test_core(board: str, isa: str) -> None:
@@ -134,3 +136,10 @@ def test_core(board: str, isa: str) -> None:
     for shifts, numbers in variants(isa):
         for call, expected in cases(isa, shifts, numbers):
             assert core.run(call).output == expected, call.kernel.name
+
+
+def test_core_of_qemu() -> None:
+    pairs = [pair for shifts, numbers in variants("mve") for pair in cases("mve", shifts, numbers)]
+    outputs = QemuCore("mps3_an547").run([call for call, _ in pairs])
+    for (call, expected), output in zip(pairs, outputs, strict=True):
+        assert output == expected, call.kernel.name

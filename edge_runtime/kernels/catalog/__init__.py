@@ -10,7 +10,10 @@ from edge_runtime.kernels.catalog import (
     elementwise,
     linear,
     linear_float,
+    linear_mve,
     linear_narrow,
+    linear_rv32,
+    linear_vec,
     linear_wide,
     matmul,
     move,
@@ -25,6 +28,9 @@ from edge_runtime.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
     *linear.KERNELS,
+    *linear_mve.KERNELS,
+    *linear_rv32.KERNELS,
+    *linear_vec.KERNELS,
     *linear_narrow.KERNELS,
     *linear_wide.KERNELS,
     *linear_float.KERNELS,

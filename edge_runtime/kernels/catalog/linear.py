@@ -30,8 +30,8 @@ from edge_runtime.kernels.struct import Struct, clamp, pointers, zeros
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, FullyConnected, Linear, TransposeConv2D
 from edge_runtime.ops.linear import weight_zero
 
-_SQUARE = 3
-"""Taps of er_depthwise_3x3_s8_dsp each way; zeros stand for those that a smaller kernel lacks."""
+SQUARE = 3
+"""Taps of the kernels for 3 x 3 each way; zeros stand for those that a smaller kernel lacks."""
 _FEWEST_COLUMNS = 3
 """Of outputs, for channel planes to take less than pixels."""
 _LARGEST_QUICK_SHIFT = -2
@@ -60,7 +60,8 @@ def _symmetric(site: Site) -> str | None:
     return f"weights with the zero point {zero}" if zero else None
 
 
-def _window(site: Site) -> str | None:
+def symmetric_window(site: Site) -> str | None:
+    """What kernels for weights without zero point refuse."""
     return _images(site) or _symmetric(site)
 
 
@@ -70,17 +71,19 @@ def several_groups(site: Site) -> str | None:
     return f"{groups} groups of channels" if groups > 1 else None
 
 
-def _ungrouped(site: Site) -> str | None:
-    return _window(site) or several_groups(site)
+def ungrouped(site: Site) -> str | None:
+    """The same, and several groups of channels."""
+    return symmetric_window(site) or several_groups(site)
 
 
-def _rows(site: Site) -> str | None:
+def row_weights(site: Site) -> str | None:
+    """What fully connected kernels refuse."""
     return packed(site, DType.INT8, DType.INT8) or _symmetric(site)
 
 
-def _single_channel(site: Site) -> str | None:
+def single_channel(site: Site) -> str | None:
     """Depthwise convolution of one channel is a convolution."""
-    refused = _window(site)
+    refused = symmetric_window(site)
     if refused is None and site.inputs[0].shape[3] != 1:
         return f"{site.inputs[0].shape[3]} input channels (one)"
     return refused
@@ -88,7 +91,7 @@ def _single_channel(site: Site) -> str | None:
 
 def plain_depthwise(site: Site) -> str | None:
     """Refuses all but a channel of output for each of input."""
-    return _window(site) or _multiplied(site)
+    return symmetric_window(site) or _multiplied(site)
 
 
 def _multiplied(site: Site) -> str | None:
@@ -96,17 +99,26 @@ def _multiplied(site: Site) -> str | None:
     return f"a channel multiplier of {multiplier}" if multiplier > 1 else None
 
 
-def _strips(site: Site) -> str | None:
-    """What er_depthwise_3x3_s8_dsp cannot do, or er_depthwise_s8_dsp does with less."""
-    refused = _window(site)
+def small_squares(site: Site) -> str | None:
+    """What kernels for 3 x 3 taps of a channel refuse."""
+    refused = symmetric_window(site)
     if refused is not None:
         return refused
     slide = Sliding.of(site)
     window = slide.window
-    if max(slide.kernel) > _SQUARE or window.dilation != (1, 1):
-        return f"more than {_SQUARE} x {_SQUARE} taps, or dilation"
+    if max(slide.kernel) > SQUARE or window.dilation != (1, 1):
+        return f"more than {SQUARE} x {SQUARE} taps, or dilation"
     if window.stride[1] > 2 or window.pad_before[1] > 2:
         return "a stride or padding of more than 2 columns"
+    return None
+
+
+def _strips(site: Site) -> str | None:
+    """What er_depthwise_3x3_s8_dsp cannot do, or er_depthwise_s8_dsp does with less."""
+    refused = small_squares(site)
+    if refused is not None:
+        return refused
+    slide = Sliding.of(site)
     if slide.output[1] < _FEWEST_COLUMNS:
         return f"{slide.output[1]} columns (at least {_FEWEST_COLUMNS})"
     return _large_factors(site)
@@ -121,7 +133,8 @@ def _large_factors(site: Site) -> str | None:
     return None
 
 
-def _small_factors(refuses: Callable[[Site], str | None]) -> Callable[[Site], str | None]:
+def small_factors(refuses: Callable[[Site], str | None]) -> Callable[[Site], str | None]:
+    """The same, and factors that kernels with fast scaling refuse."""
     return lambda site: refuses(site) or _large_factors(site)
 
 
@@ -129,7 +142,7 @@ def _conv_ref(site: Site) -> Demand:
     constants = linear_constants(site, channels_first)
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
     trailing = slide.trailing(images)
-    return Demand(_depth(site), trailing, constants, images=images, rows=image_rows(site))
+    return Demand(depth_of(site), trailing, constants, images=images, rows=image_rows(site))
 
 
 def run_of(site: Site) -> int:
@@ -150,12 +163,12 @@ def _conv_m0(site: Site) -> Demand:
     constants = linear_constants(site, channels_first)
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
     side_by_side = slide.taps == 1 and slide.window.pad_before == slide.window.pad_after == (0, 0)
-    scratch = 0 if side_by_side else _depth(site)
+    scratch = 0 if side_by_side else depth_of(site)
     over = () if side_by_side else slide.trailing(images)
     return Demand(scratch, over, constants, images=images, rows=image_rows(site))
 
 
-def _depth(site: Site) -> int:
+def depth_of(site: Site) -> int:
     """How many elements a convolution adds up for each output."""
     return Sliding.of(site).taps * site.inputs[0].shape[3]
 
@@ -185,8 +198,8 @@ def _depthwise_m0(site: Site) -> Demand:
 
 def _depthwise_3x3_dsp(site: Site) -> Demand:
     slide = Sliding.of(site)
-    constants = linear_constants(site, lambda rows: fill_square(rows, slide.kernel, _SQUARE))
-    return planes(site, slide.strip_bytes(), constants)
+    constants = linear_constants(site, lambda rows: fill_square(rows, slide.kernel, SQUARE))
+    return planes(site, 2 * slide.strip_elements(), constants)
 
 
 def planes(site: Site, scratch: int, constants: dict[str, Array]) -> Demand:
@@ -206,7 +219,7 @@ def planes(site: Site, scratch: int, constants: dict[str, Array]) -> Demand:
 
 
 def _grouped(site: Site) -> Demand:
-    depth, images = _depth(site) // group_count(site), site.inputs[0].shape[0]
+    depth, images = depth_of(site) // group_count(site), site.inputs[0].shape[0]
     return Demand(depth, (), offset_constants(site), images=images, rows=image_rows(site))
 
 
@@ -240,7 +253,8 @@ def _is_uniform(site: Site) -> bool:
 _CONSTANTS = pointers("weights", "bias", "mantissa", "shift")
 
 
-def _conv_struct(site: Site) -> Struct:
+def conv_struct(site: Site) -> Struct:
+    """The parameters of convolutions in one group, and of depthwise ones."""
     op = site.node.op
     assert isinstance(op, Conv2D | DepthwiseConv2D)
     return Struct(
@@ -271,7 +285,8 @@ def _grouped_struct(site: Site) -> Struct:
     )
 
 
-def _linear_struct(site: Site) -> Struct:
+def linear_struct(site: Site) -> Struct:
+    """The parameters of fully connected kernels."""
     op = site.node.op
     assert isinstance(op, FullyConnected)
     out, depth = site.inputs[1].shape
@@ -295,92 +310,97 @@ KERNELS = (
         "channel planes, 2 outputs by SMLAD",
         _strips,
         _depthwise_3x3_dsp,
-        _conv_struct,
+        conv_struct,
         terms=by_strips,
     ),
     declare(
         "er_conv_s8_dsp",
         Conv2D,
         "2 channels x 4 pixels by SMLAD",
-        _ungrouped,
+        ungrouped,
         _conv_dsp,
-        _conv_struct,
+        conv_struct,
         terms=by_four_pixels,
     ),
     declare(
         "er_conv_s8_dsp",
         DepthwiseConv2D,
         "one input channel: as a convolution, 2 channels x 4 pixels by SMLAD",
-        _single_channel,
+        single_channel,
         _conv_dsp,
-        _conv_struct,
+        conv_struct,
         terms=by_four_pixels,
     ),
     declare(
         "er_depthwise_s8_dsp",
         DepthwiseConv2D,
         "4 channels at a time by SMLABB",
-        _window,
+        symmetric_window,
         _depthwise_dsp,
-        _conv_struct,
+        conv_struct,
         terms=by_taps,
     ),
     declare(
         "er_linear_s8_dsp",
         FullyConnected,
         "4 rows by SMLAD",
-        _rows,
+        row_weights,
         _linear_dsp,
-        _linear_struct,
+        linear_struct,
         terms=by_four_rows,
     ),
     declare(
         "er_depthwise_s8_m0",
         DepthwiseConv2D,
         "pixel by pixel",
-        _small_factors(plain_depthwise),
+        small_factors(plain_depthwise),
         _depthwise_m0,
-        _conv_struct,
+        conv_struct,
         terms=by_all_taps,
     ),
     declare(
         "er_conv_s8_m0",
         Conv2D,
         "4 channels at a time",
-        _small_factors(_ungrouped),
+        small_factors(ungrouped),
         _conv_m0,
-        _conv_struct,
+        conv_struct,
         terms=by_four_channels,
     ),
     declare(
         "er_conv_s8_m0",
         DepthwiseConv2D,
         "one input channel: as a convolution, 4 channels at a time",
-        _small_factors(_single_channel),
+        small_factors(single_channel),
         _conv_m0,
-        _conv_struct,
+        conv_struct,
         terms=by_four_channels,
     ),
     declare(
         "er_linear_s8_m0",
         FullyConnected,
         "4 rows at a time",
-        _small_factors(_rows),
+        small_factors(row_weights),
         _linear_ref,
-        _linear_struct,
+        linear_struct,
         terms=by_four_outputs,
     ),
-    declare("er_conv_s8_ref", Conv2D, "portable C", _ungrouped, _conv_ref, _conv_struct),
+    declare("er_conv_s8_ref", Conv2D, "portable C", ungrouped, _conv_ref, conv_struct),
     declare(
         "er_conv_s8_ref",
         DepthwiseConv2D,
         "portable C; one input channel: as a convolution",
-        _single_channel,
+        single_channel,
         _conv_ref,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
-        "er_depthwise_s8_ref", DepthwiseConv2D, "portable C", _window, _depthwise_ref, _conv_struct
+        "er_depthwise_s8_ref",
+        DepthwiseConv2D,
+        "portable C",
+        symmetric_window,
+        _depthwise_ref,
+        conv_struct,
     ),
     declare(
         "er_conv_grouped_s8_ref",
@@ -406,6 +426,8 @@ KERNELS = (
         _transposed,
         _grouped_struct,
     ),
-    declare("er_linear_s8_ref", FullyConnected, "portable C", _rows, _linear_ref, _linear_struct),
+    declare(
+        "er_linear_s8_ref", FullyConnected, "portable C", row_weights, _linear_ref, linear_struct
+    ),
 )
 """In order of preference within an ISA and an operation."""

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edge_runtime.graph import DType, Op
-from edge_runtime.kernels.catalog import linear
+from edge_runtime.kernels.catalog import linear, linear_mve
 from edge_runtime.kernels.geometry import Sliding
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
 from edge_runtime.kernels.loops import by_planes
 from edge_runtime.kernels.packing import (
+    VECTOR,
     Int8,
     linear_constants,
     nibbles_first,
     pack_channel_pairs_4,
     pack_row_pairs_4,
+    pack_vectors_4,
 )
 from edge_runtime.kernels.refusals import weighted
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, FullyConnected
@@ -34,7 +36,8 @@ def _widened(site: Site) -> Site:
 
 
 def _relative(name: str, op: type[Op]) -> Kernel:
-    return next(each for each in linear.KERNELS if each.name == name and each.op is op)
+    kernels = (*linear.KERNELS, *linear_mve.KERNELS)
+    return next(each for each in kernels if each.name == name and each.op is op)
 
 
 def _narrow(
@@ -59,7 +62,8 @@ def _narrow(
 
     def demand(site: Site) -> Demand:
         asked = relative.demand(_widened(site))
-        constants = linear_constants(site, lambda rows: pack(site, rows), fold=fold)
+        make = linear_mve.padded_constants if name.endswith("_mve") else linear_constants
+        constants = make(site, lambda rows: pack(site, rows), fold=fold)
         if op is FullyConnected:
             constants = linear.shared_factors(_widened(site), constants)
         scratch_bytes = scratch(site, asked.scratch_bytes)
@@ -80,6 +84,24 @@ def _nibbles_first(site: Site, rows: Int8) -> Int8:
     return nibbles_first(rows)
 
 
+def _pack_vectors(site: Site, rows: Int8) -> Int8:
+    return pack_vectors_4(rows, 2, Sliding.of(site).kernel)
+
+
+def _pack_four_rows(site: Site, rows: Int8) -> Int8:
+    return pack_vectors_4(rows, 4)
+
+
+def _one_vector_more(site: Site, strip: int) -> int:
+    return strip + VECTOR
+
+
+def _whole_pairs(site: Site, copy: int) -> int:
+    """A copy of the input, unless that is made of pairs of vectors."""
+    depth = site.inputs[1].shape[1]
+    return depth + -depth % (2 * VECTOR) if depth % (2 * VECTOR) else 0
+
+
 def _planes(site: Site) -> str | None:
     return weighted(site, DType.INT8, DType.INT4) or linear.plain_depthwise(_widened(site))
 
@@ -96,6 +118,20 @@ def _none(site: Site, sums: int) -> int:
 
 
 KERNELS = (
+    _narrow(
+        "er_conv_s8w4_mve",
+        Conv2D,
+        "2 channels x 3 pixels by VMLADAVA, int4 weights unpacked in registers",
+        _pack_vectors,
+        scratch=_one_vector_more,
+    ),
+    _narrow(
+        "er_linear_s8w4_mve",
+        FullyConnected,
+        "4 rows by VMLADAVA, int4 weights unpacked in registers",
+        _pack_four_rows,
+        scratch=_whole_pairs,
+    ),
     _narrow(
         "er_conv_s8w4_dsp",
         Conv2D,

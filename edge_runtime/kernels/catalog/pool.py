@@ -48,7 +48,10 @@ def rounds_to_even(site: Site) -> bool:
 
 
 def _away_from_zero(site: Site) -> str | None:
-    return "halves to even" if rounds_to_even(site) else _side_by_side(site)
+    """What sums of 16 bits cannot hold, and ONNX's rounding."""
+    if rounds_to_even(site):
+        return "halves to even"
+    return _summable(DType.INT8, _MOST_IN_16_BITS)(site)
 
 
 def _struct(site: Site) -> Struct:
@@ -74,8 +77,8 @@ def _struct_f32(site: Site) -> Struct:
 
 
 def _side_by_side(site: Site) -> str | None:
-    """What sums of 16 bits cannot hold, and windows with gaps or padding that counts."""
-    refused = _summable(DType.INT8, _MOST_IN_16_BITS)(site)
+    """The same, and windows with gaps or padding that counts."""
+    refused = _away_from_zero(site)
     op = site.node.op
     assert isinstance(op, AveragePool2D)
     if refused is None and op.window.dilation != (1, 1):
@@ -101,10 +104,42 @@ KERNELS = (
         "er_average_pool_s8_dsp",
         AveragePool2D,
         "4 channels at a time by SXTAB16",
+        _side_by_side,
+        _demand,
+        _struct,
+    ),
+    declare(
+        "er_average_pool_s8_mve",
+        AveragePool2D,
+        "8 channels at a time",
         _away_from_zero,
         _demand,
         _struct,
         terms=by_four_averages,
+    ),
+    declare(
+        "er_max_pool_s8_mve",
+        MaxPool2D,
+        "16 channels at a time",
+        _typed(DType.INT8),
+        _demand,
+        _struct,
+    ),
+    declare(
+        "er_average_pool_s8_vec",
+        AveragePool2D,
+        "4 channels at a time",
+        _away_from_zero,
+        _demand,
+        _struct,
+    ),
+    declare(
+        "er_max_pool_s8_vec",
+        MaxPool2D,
+        "4 channels at a time",
+        _typed(DType.INT8),
+        _demand,
+        _struct,
     ),
     _average("er_average_pool_s8_ref", DType.INT8, MOST_SUMMED),
     _average("er_average_pool_s16_ref", DType.INT16, MOST_SUMMED_WIDE),

@@ -57,8 +57,8 @@ static inline uint32_t loop_of(const er_pair *columns, uint32_t pairs)
     "mov r10, r8\n\t"                                                                              \
     "mov r11, r8\n\t"
 
-/* 14 instructions of four bytes each. Loads of single words that follow each other take a cycle less
- * than a load of two. */
+/* 14 instructions of four bytes each. Single words loaded one after the other take a cycle less than
+ * a pair behind a single one. */
 #define STEP                                                                                       \
     "ldr r2, [r0], #4\n\t"                                                                         \
     "ldr lr, [r1, #4]\n\t"                                                                         \

@@ -38,26 +38,29 @@ typedef struct {
 } strip_job;
 
 #if defined(__arm__)
-/* Two elements `step` apart. */
-#define EXPAND                                                                                     \
-    "ldrsb r12, [r0]\n\t"                                                                          \
-    "ldrsb lr, [r0, r4]\n\t"                                                                       \
-    "add r0, r0, r4, lsl #1\n\t"                                                                   \
-    "pkhbt r12, r12, lr, lsl #16\n\t"                                                              \
-    "str r12, [r1], #4\n\t"
-
 static __attribute__((naked, noinline)) void expand(__attribute__((unused)) const int8_t *from,
                                                     __attribute__((unused)) int16_t *to,
                                                     __attribute__((unused)) int32_t rows,
                                                     __attribute__((unused)) const expansion *e)
 {
-    __asm__("push {r4-r8, lr}\n\t"
+    __asm__("push {r4-r10, lr}\n\t"
             "ldm r3, {r4-r7}\n\t"
-            "lsls r7, r7, #1\n"
+            "lsls r7, r7, #1\n\t"
+            "add r10, r4, r4, lsl #1\n"
             "1:\n\t"
             "subs r8, r5, #4\n\t"
             "blt 3f\n"
-            "2:\n\t" EXPAND EXPAND "subs r8, r8, #4\n\t"
+            "2:\n\t"
+            "ldrsb r3, [r0]\n\t"
+            "ldrsb r12, [r0, r4]\n\t"
+            "ldrsb lr, [r0, r4, lsl #1]\n\t"
+            "ldrsb r9, [r0, r10]\n\t"
+            "add r0, r0, r4, lsl #2\n\t"
+            "pkhbt r3, r3, r12, lsl #16\n\t"
+            "pkhbt lr, lr, r9, lsl #16\n\t"
+            "str lr, [r1, #4]\n\t"
+            "str r3, [r1], #8\n\t"
+            "subs r8, r8, #4\n\t"
             "bge 2b\n"
             "3:\n\t"
             "adds r8, r8, #4\n\t"
@@ -73,7 +76,7 @@ static __attribute__((naked, noinline)) void expand(__attribute__((unused)) cons
             "add r1, r1, r7\n\t"
             "subs r2, r2, #1\n\t"
             "bne 1b\n\t"
-            "pop {r4-r8, pc}\n");
+            "pop {r4-r10, pc}\n");
 }
 
 /* The stack of PAIRS, then: 24 count, 28 out_rows, 32 next_row, 36 next_to. */
@@ -151,7 +154,7 @@ static void make_strip(const strip_job *job, int32_t stride, int32_t mark)
                     sum = er_mac(er_load(x), job->first[tap], sum);
                     sum = __smlabt(x[2], (int32_t)job->last[tap], sum);
                 }
-                *to = (int8_t)er_scale_by(sum, scaling, job->twice_zero_and_one);
+                *to = (int8_t)er_scale_by(mark, sum, scaling, job->twice_zero_and_one);
             }
         }
         row += job->next_row / 2;

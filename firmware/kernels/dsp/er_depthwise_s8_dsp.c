@@ -41,6 +41,7 @@ ER_ALWAYS_INLINE void store_4(const job *j, int32_t channel, int32_t sums[TOGETH
 {
     const int32_t *mantissa = j->p->mantissa + channel;
     const int8_t *shift = j->p->shift + channel;
+    const int once = er_layer_rounds_once(shift[0]);
     if (!j->is_ordinary) {
         store(j, channel, TOGETHER, sums, to);
         return;
@@ -48,7 +49,7 @@ ER_ALWAYS_INLINE void store_4(const job *j, int32_t channel, int32_t sums[TOGETH
     for (int32_t i = 0; i < TOGETHER; i++) {
         const er_scaling scaling = er_scaling_of(mantissa[i], shift[i]);
         to[channel + i] =
-            (int8_t)er_scale_by(sums[i], scaling, j->range.twice_zero_and_one);
+            (int8_t)er_scale_by(once, sums[i], scaling, j->range.twice_zero_and_one);
     }
 }
 
@@ -95,6 +96,21 @@ ER_NEVER_INLINE void multiply_spread(const job *j, int32_t channel, const int8_t
     store_4(j, channel, sums, to);
 }
 
+/* Four channels from `channel` on, each input channel serving `multiplier` of them. */
+static inline void multiply_any_4(const job *j, int32_t channel, const int8_t *input, int8_t *to)
+{
+    if (j->multiplier == 1) {
+        multiply_4(j, channel, input, to);
+        return;
+    }
+    const int32_t first = channel / j->multiplier;
+    int32_t behind[TOGETHER];
+    for (int32_t i = 0; i < TOGETHER; i++) {
+        behind[i] = (channel + i) / j->multiplier - first;
+    }
+    multiply_spread(j, channel, input + first, behind, to);
+}
+
 /* One channel, the input's `from`. */
 ER_NEVER_INLINE void multiply_1(const job *j, int32_t channel, int32_t from, const int8_t *input,
                                 int8_t *to)
@@ -110,27 +126,21 @@ ER_NEVER_INLINE void multiply_1(const job *j, int32_t channel, int32_t from, con
     store(j, channel, 1, &sum, to);
 }
 
-/* One pixel; `input` is at the first tap inside the image. */
+/* One pixel; `input` is at the first tap inside the image. The last four channels may overlap those
+ * before. */
 static void multiply(const job *j, const int8_t *input, int8_t *to)
 {
-    const int32_t channels = j->p->window.out_c;
-    for (int32_t next = 0; next < channels; next += TOGETHER) {
-        const int32_t c = er_least(next, er_most(channels - TOGETHER, 0));
-        if (channels < TOGETHER) {
-            for (int32_t i = 0; i < channels; i++) {
-                multiply_1(j, i, i / j->multiplier, input, to);
-            }
-        } else if (j->multiplier == 1) {
-            multiply_4(j, c, input, to);
-        } else {
-            const int32_t first = c / j->multiplier;
-            int32_t behind[TOGETHER];
-            for (int32_t i = 0; i < TOGETHER; i++) {
-                behind[i] = (c + i) / j->multiplier - first;
-            }
-            multiply_spread(j, c, input + first, behind, to);
+    const int32_t channels = j->p->window.out_c, last = channels - TOGETHER;
+    if (last < 0) {
+        for (int32_t i = 0; i < channels; i++) {
+            multiply_1(j, i, i / j->multiplier, input, to);
         }
+        return;
     }
+    for (int32_t c = 0; c < last; c += TOGETHER) {
+        multiply_any_4(j, c, input, to);
+    }
+    multiply_any_4(j, last, input, to);
 }
 
 /* Lists the taps of rows `y` and columns `x` of the kernel; returns the end of the list. */

@@ -42,4 +42,13 @@
 #define ER_ROLLED
 #endif
 
+/* Stands before loops of a few turns, a constant number, over what is to stay in registers. */
+#if defined(__clang__)
+#define ER_UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define ER_UNROLLED _Pragma("GCC unroll 4")
+#else
+#define ER_UNROLLED
+#endif
+
 #endif

@@ -117,68 +117,7 @@ ER_SMALL er_pair *fill(er_pair *to, int32_t run, int32_t zero)
     return to;
 }
 
-/* Up to four pixels, their patches in the columns. */
-typedef struct {
-    const er_conv_s8 *p;
-    const er_pair *columns;
-    uint32_t pairs; /* in a column */
-    int32_t lanes;
-    er_range_s8 range;
-    int quick; /* er_scale_by serves every channel */
-} block;
-
-/* Scales one channel of `count` lanes from `first` on, and stores those that are in use. */
-ER_SMALL void store(const block *b, int32_t channel, int32_t first, int32_t count, int32_t *sums,
-                    int8_t *to)
-{
-    const er_conv_s8 *p = b->p;
-    const int32_t step = p->window.out_c, used = er_least(count, b->lanes - first);
-    er_scale(b->range, er_scaling_of(p->mantissa[channel], p->shift[channel]), used, sums);
-    to += channel + first * step;
-    for (int32_t i = 0; i < used; i++, to += step) {
-        *to = (int8_t)sums[i];
-    }
-}
-
-/* Two channels of one pixel, which is at `to`. */
-static inline void store_2(const block *b, int32_t channel, const int32_t sums[2], int8_t *to)
-{
-    const er_conv_s8 *p = b->p;
-    ER_ROLLED_ALWAYS
-    for (int32_t i = 0; i < 2; i++, channel++) {
-        const er_scaling scaling = er_scaling_of(p->mantissa[channel], p->shift[channel]);
-        const int32_t zero = b->range.twice_zero_and_one;
-        const int32_t value = b->quick ? er_scale_by(sums[i], scaling, zero)
-                                       : er_scale_slowly(sums[i], scaling, zero);
-        to[channel] = (int8_t)er_clamp(b->range, value);
-    }
-}
-
-/* Two channels by each lane: for the last one or two pixels, and for channels that er_scale_by does
- * not serve. */
-ER_NEVER_INLINE void multiply_2x1(const block *b, const int8_t *weights, int32_t channel, int8_t *to)
-{
-    const int32_t *bias = b->p->bias + channel;
-    for (int32_t lane = 0; lane < b->lanes; lane++, to += b->p->window.out_c) {
-        const er_pair *column = b->columns + lane;
-        int32_t sums[2] = {first_sum(bias[0]), first_sum(bias[1])};
-        ER_ROLLED_ALWAYS
-        for (uint32_t i = 0; i < b->pairs; i++, column += LANES) {
-            const uint32_t bytes = word(weights, i, b->pairs);
-            sums[0] = er_mac(er_even(bytes), *column, sums[0]);
-            sums[1] = er_mac(er_odd(bytes), *column, sums[1]);
-        }
-        sums[0] = finished_sum(bias[0], sums[0]);
-        sums[1] = finished_sum(bias[1], sums[1]);
-        store_2(b, channel, sums, to);
-    }
-}
-
-#if defined(__arm__)
-/* All pairs of channels by four lanes, where er_scale_by serves. Eight sums, two pointers and
- * four temporaries are all the registers there are, and no compiler tried keeps them there: from
- * intrinsics, a multiplication takes 1.3 instructions instead of 0.9. So this loop, three quarters
- * of the work of most models, is assembly. It knows the order of these fields. */
+/* What the loop in assembly reads, which multiplies pairs of channels by three or four lanes. */
 typedef struct {
     const int8_t *weights;
     const er_pair *columns, *end;
@@ -192,7 +131,57 @@ typedef struct {
     int32_t step, last; /* to lane 1; to lane 3, or 0 where there is none */
 } quick_job;
 
-/* On the stack: 0 columns, 4 end, 8 loop, 12 mantissa, 16 shift, 20 bias, 24 end of to,
+/* Up to four pixels, their patches in the columns. */
+typedef struct {
+    const er_conv_s8 *p;
+    const er_pair *columns;
+    uint32_t pairs; /* in a column */
+    int32_t lanes;
+    er_range_s8 range;
+    int quick;     /* er_scale_by serves every channel */
+    quick_job job; /* of all channels */
+} block;
+
+/* What a sum of one channel becomes. */
+static inline int8_t output_of(const block *b, int32_t channel, int32_t sum)
+{
+    const er_conv_s8 *p = b->p;
+    const er_scaling scaling = er_scaling_of(p->mantissa[channel], p->shift[channel]);
+    const int32_t zero = b->range.twice_zero_and_one;
+    const int once = er_layer_rounds_once(scaling.shift);
+    const int32_t value =
+        b->quick ? er_scale_by(once, sum, scaling, zero) : er_scale_slowly(sum, scaling, zero);
+    return (int8_t)er_clamp(b->range, value);
+}
+
+/* Two channels by each lane: for the last one or two pixels, and for channels that er_scale_by does
+ * not serve. */
+ER_SMALL void multiply_2x1(const block *b, const int8_t *weights, int32_t channel, int8_t *to)
+{
+    const int32_t *bias = b->p->bias + channel;
+    for (int32_t lane = 0; lane < b->lanes; lane++, to += b->p->window.out_c) {
+        const er_pair *column = b->columns + lane;
+        int32_t sums[2] = {first_sum(bias[0]), first_sum(bias[1])};
+        ER_ROLLED_ALWAYS
+        for (uint32_t i = 0; i < b->pairs; i++, column += LANES) {
+            const uint32_t bytes = word(weights, i, b->pairs);
+            sums[0] = er_mac(er_even(bytes), *column, sums[0]);
+            sums[1] = er_mac(er_odd(bytes), *column, sums[1]);
+        }
+        ER_ROLLED_ALWAYS
+        for (int32_t i = 0; i < 2; i++) {
+            to[channel + i] = output_of(b, channel + i, finished_sum(bias[i], sums[i]));
+        }
+    }
+}
+
+#if defined(__arm__)
+/* All pairs of channels by four lanes, where er_scale_by serves. Eight sums, two pointers and
+ * four temporaries are all the registers there are, and no compiler tried keeps them there: from
+ * intrinsics, a multiplication takes 1.3 instructions instead of 0.9. So this loop, three quarters
+ * of the work of most models, is assembly. It knows the order of the fields of quick_job.
+ *
+ * On the stack: 0 columns, 4 end, 8 loop, 12 mantissa, 16 shift, 20 bias, 24 end of to,
  * 28 twice_zero_and_one, 32 to, 36 step, 40 last. In r0 the weights; in r4 to r7 channel a, lanes 0
  * to 3; in r8 to r11 channel b.
  *
@@ -278,47 +267,43 @@ ER_SMALL void clamp(const block *b, int8_t *to)
     }
 }
 
-/* How many pairs of channels from `channel` on er_scale_by serves. */
-static int32_t quick_pairs(const block *b, int32_t channel)
+static void multiply_quickly(const quick_job *job)
 {
-    const int32_t pairs = (b->p->window.out_c - channel) / 2;
-    if (b->quick) {
-        return pairs;
-    }
-    for (int32_t i = 0; i < pairs; i++) {
-        if (!er_all_are_quick(b->p->shift + channel + 2 * i, 2)) {
-            return i;
-        }
-    }
-    return pairs;
+    (er_layer_rounds_once(job->shift[0]) ? multiply_once : multiply_twice)(job);
 }
 
-/* All pairs of channels by three or four lanes. */
-ER_SMALL void multiply_pairs(const block *b, int8_t *to)
+/* All pairs of channels, not all of which er_scale_by serves. */
+ER_SMALL void multiply_mixed(block *b, int8_t *to)
 {
     const er_conv_s8 *p = b->p;
-    const int32_t step = p->window.out_c;
-    quick_job job = {.weights = p->weights,
-                     .columns = b->columns,
-                     .end = b->columns + b->pairs * LANES,
-                     .loop = loop_of(b->columns, b->pairs),
-                     .twice_zero_and_one = b->range.twice_zero_and_one,
-                     .step = step,
-                     .last = b->lanes == LANES ? 3 * step : 0};
-    for (int32_t channel = 0, pairs; channel + 1 < step; channel += 2 * pairs) {
-        pairs = quick_pairs(b, channel);
-        job.bias = p->bias + channel;
-        job.mantissa = p->mantissa + channel;
-        job.shift = p->shift + channel;
-        job.to = to + channel;
-        job.end_of_to = job.to + 2 * pairs;
-        if (pairs > 0) {
-            (er_layer_rounds_once(job.shift[0]) ? multiply_once : multiply_twice)(&job);
+    quick_job *job = &b->job;
+    job->weights = p->weights;
+    for (int32_t channel = 0; channel + 1 < p->window.out_c; channel += 2) {
+        if (er_all_are_quick(p->shift + channel, 2)) {
+            job->mantissa = p->mantissa + channel;
+            job->shift = p->shift + channel;
+            job->bias = p->bias + channel;
+            job->to = to + channel;
+            job->end_of_to = job->to + 2;
+            multiply_quickly(job);
         } else {
-            pairs = 1;
-            multiply_2x1(b, job.weights, channel, to);
+            multiply_2x1(b, job->weights, channel, to);
         }
-        job.weights += (uint32_t)pairs * words_bytes(b->pairs);
+        job->weights += words_bytes(b->pairs);
+    }
+}
+
+/* All pairs of channels, of which there are some, by three or four lanes. */
+ER_SMALL void multiply_pairs(block *b, int8_t *to)
+{
+    const int32_t step = b->p->window.out_c;
+    b->job.to = to;
+    b->job.end_of_to = to + step / 2 * 2;
+    b->job.last = b->lanes == LANES ? 3 * step : 0;
+    if (b->quick) {
+        multiply_quickly(&b->job);
+    } else {
+        multiply_mixed(b, to);
     }
     if (er_is_partial(b->range)) {
         clamp(b, to);
@@ -327,7 +312,7 @@ ER_SMALL void multiply_pairs(const block *b, int8_t *to)
 #endif
 
 /* All pairs of channels by each lane. */
-static void multiply_lanes(const block *b, int8_t *to)
+static void multiply_lanes(block *b, int8_t *to)
 {
     const int8_t *weights = b->p->weights;
     for (int32_t channel = 0; channel + 1 < b->p->window.out_c; channel += 2) {
@@ -337,7 +322,7 @@ static void multiply_lanes(const block *b, int8_t *to)
 }
 
 /* The odd last channel by all lanes. */
-ER_SMALL void multiply_last(const block *b, int8_t *to)
+ER_NEVER_INLINE void multiply_last(const block *b, int8_t *to)
 {
     const int32_t channel = b->p->window.out_c - 1;
     const int8_t *weights = b->p->weights + (uint32_t)channel / 2 * words_bytes(b->pairs);
@@ -360,10 +345,11 @@ ER_SMALL void multiply_last(const block *b, int8_t *to)
             sums[lane] = er_mac(pair, column[lane], sums[lane]);
         }
     }
-    for (int32_t lane = 0; lane < LANES; lane++) {
-        sums[lane] = finished_sum(bias, sums[lane]);
+    to += channel;
+    ER_ROLLED_ALWAYS
+    for (int32_t lane = 0; lane < b->lanes; lane++, to += channel + 1) {
+        *to = output_of(b, channel, finished_sum(bias, sums[lane]));
     }
-    store(b, channel, 0, LANES, sums, to);
 }
 
 /* Whether each pixel of the output reads just the pixel of the input in the same place. */
@@ -388,7 +374,7 @@ ER_SMALL er_pair *unpack_border(const er_conv_s8 *p, const int8_t *line, int32_t
 }
 
 /* Unpacks the patch whose first element is at (y, left) into one lane of the columns. */
-ER_NEVER_INLINE void unpack_patch(const er_conv_s8 *p, const int8_t *input, int32_t y, int32_t left,
+ER_SMALL void unpack_patch(const er_conv_s8 *p, const int8_t *input, int32_t y, int32_t left,
                                   er_pair *to, int8_t *copied)
 {
     const er_window *w = &p->window;
@@ -422,6 +408,15 @@ ER_SMALL void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output,
                .pairs = (uint32_t)((run + 1) / 2 * w->kernel_h),
                .range = er_range_of(p->out_zero, p->act_min, p->act_max),
                .quick = er_all_are_quick(p->shift, w->out_c)};
+    b.job = (quick_job){.weights = p->weights,
+                        .columns = columns,
+                        .end = columns + b.pairs * LANES,
+                        .loop = loop_of(columns, b.pairs),
+                        .mantissa = p->mantissa,
+                        .shift = p->shift,
+                        .bias = p->bias,
+                        .twice_zero_and_one = b.range.twice_zero_and_one,
+                        .step = w->out_c};
     int8_t *copied = (int8_t *)(columns + LANES * b.pairs);
     int32_t y = -w->pad_top, column = 0;
     for (int32_t pixel = 0; pixel < pixels; pixel += LANES, output += LANES * w->out_c) {
@@ -439,7 +434,7 @@ ER_SMALL void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output,
             }
         }
 #if defined(__arm__)
-        (b.lanes < 3 ? multiply_lanes : multiply_pairs)(&b, output);
+        (b.lanes < 3 || w->out_c < 2 ? multiply_lanes : multiply_pairs)(&b, output);
 #else
         multiply_lanes(&b, output);
 #endif

@@ -143,8 +143,8 @@ ER_SHARED int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice
     return er_offset_and_clamp(scaled, twice_zero_and_one >> 1, INT8_MIN, INT8_MAX);
 }
 
-/* er_scale_quickly for factors whose products are rounded once: what is cut off below the upper half makes
- * no difference to the shift that follows, which rounds halves up. */
+/* er_scale_quickly for factors whose products are rounded once: what is cut off below the upper half
+ * makes no difference to the shift that follows, which rounds halves up. */
 static inline int32_t er_scale_once(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
 {
     const int64_t product = (int64_t)scaling.twice_mantissa * sum;
@@ -176,11 +176,12 @@ static inline int er_is_quick(er_scaling scaling)
     return er_halved(scaling) >= 1;
 }
 
-/* The quick way of a layer's scaling. */
-static inline int32_t er_scale_by(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
+/* The quick way of a layer that rounds `once`, or else twice. */
+static inline int32_t er_scale_by(int once, int32_t sum, er_scaling scaling,
+                                  int32_t twice_zero_and_one)
 {
-    return er_layer_rounds_once(scaling.shift) ? er_scale_once(sum, scaling, twice_zero_and_one)
-                                               : er_scale_quickly(sum, scaling, twice_zero_and_one);
+    return once ? er_scale_once(sum, scaling, twice_zero_and_one)
+                : er_scale_quickly(sum, scaling, twice_zero_and_one);
 }
 
 /* Whether int8 has numbers outside of the range. */
@@ -198,19 +199,12 @@ static inline int32_t er_clamp(er_range_s8 range, int32_t value)
 /* Turns `count` sums of one channel into outputs, in place. */
 ER_SHARED void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, int32_t *values)
 {
-    if (er_is_quick(scaling)) {
-        for (int32_t i = 0; i < count; i++) {
-            values[i] = er_scale_by(values[i], scaling, range.twice_zero_and_one);
-        }
-    } else {
-        for (int32_t i = 0; i < count; i++) {
-            values[i] = er_scale_slowly(values[i], scaling, range.twice_zero_and_one);
-        }
-    }
-    if (er_is_partial(range)) {
-        for (int32_t i = 0; i < count; i++) {
-            values[i] = er_clamp(range, values[i]);
-        }
+    const int quick = er_is_quick(scaling), once = er_layer_rounds_once(scaling.shift);
+    for (; count > 0; count--, values++) {
+        const int32_t zero = range.twice_zero_and_one;
+        const int32_t value = quick ? er_scale_by(once, *values, scaling, zero)
+                                    : er_scale_slowly(*values, scaling, zero);
+        *values = er_clamp(range, value);
     }
 }
 

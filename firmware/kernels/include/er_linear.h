@@ -7,8 +7,9 @@
 
 #include "er_types.h"
 
-/* Convolution and depthwise convolution. One bias, mantissa and shift an output channel. `weights`
- * and `bias` are packed as the chosen kernel reads them. */
+/* Convolution and depthwise convolution. One bias, mantissa and shift an output channel; for portable
+ * kernels, both may be in `mantissa`, and `shift` NULL: er_multiply_by has more. `weights` and `bias`
+ * are packed as the chosen kernel reads them. */
 typedef struct {
     er_window window;
     int8_t in_zero, out_zero;
@@ -62,6 +63,12 @@ void er_conv_s8_m0(const er_conv_s8 *p, const int8_t *input, int8_t *output, voi
 void er_depthwise_s8_m0(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8_m0(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 
+void er_conv_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_conv_s8w4_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8w4_mve(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8_mve(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+
 void er_conv_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output,
                              void *scratch);
@@ -70,5 +77,14 @@ void er_linear_s8_dsp(const er_linear_s8 *p, const int8_t *input, int8_t *output
 void er_conv_s8w4_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_depthwise_s8w4_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8w4_dsp(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+
+void er_conv_s8_rv32(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_3x3_s8_rv32(const er_conv_s8 *p, const int8_t *input, int8_t *output,
+                              void *scratch);
+void er_linear_s8_rv32(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+
+void er_conv_s8_vec(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8_vec(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8_vec(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 
 #endif

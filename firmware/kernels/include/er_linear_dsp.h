@@ -161,11 +161,12 @@ static inline void store_4(const job *j, uint32_t channel, const int32_t sums[4]
 {
     const int32_t *mantissa = j->p->mantissa + channel * j->p->scale_step;
     const int8_t *shift = j->p->shift + channel * j->p->scale_step;
+    const int once = er_layer_rounds_once(shift[0]);
     for (uint32_t i = 0; i < 4; i++) {
         const er_scaling scaling = er_scaling_of(mantissa[i], shift[i]);
         const int32_t value = finished_sum(j->p->bias[channel + i], sums[i]);
         j->output[channel + i] =
-            (int8_t)er_scale_by(value, scaling, j->range.twice_zero_and_one);
+            (int8_t)er_scale_by(once, value, scaling, j->range.twice_zero_and_one);
     }
 }
 
@@ -213,7 +214,7 @@ static const int8_t *multiply_4(const job *j, const int8_t *weights, uint32_t ch
 }
 
 /* Two outputs from `channel` on; returns the weights that follow. */
-ER_SMALL const int8_t *multiply_2(const job *j, const int8_t *weights, uint32_t channel)
+ER_NEVER_INLINE const int8_t *multiply_2(const job *j, const int8_t *weights, uint32_t channel)
 {
     const int8_t *input = j->input;
     int32_t sums[2];

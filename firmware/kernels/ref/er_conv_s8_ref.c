@@ -6,7 +6,7 @@
 
 static inline void store(const er_conv_s8 *p, int32_t channel, uint32_t sum, int8_t *output)
 {
-    const int32_t scaled = er_multiply((int32_t)sum, p->mantissa[channel], p->shift[channel]);
+    const int32_t scaled = er_multiply_by((int32_t)sum, p->mantissa, p->shift, channel);
     output[channel] = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
 }
 

@@ -47,7 +47,7 @@ void er_depthwise_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *outpu
             }
             for (int32_t c = 0; c < out_c; c++) {
                 const int32_t scaled =
-                    er_multiply((int32_t)sums[c], p->mantissa[c], p->shift[c]);
+                    er_multiply_by((int32_t)sums[c], p->mantissa, p->shift, c);
                 *output++ = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
             }
         }
