@@ -137,6 +137,8 @@ ER_NEVER_INLINE void er_put_otherwise(const er_outputs *o, int32_t at, int32_t c
     for (; pixels > 0; pixels--, sums += ER_CHANNELS, to += pitch) {
         if (ER_ROUNDS_ONCE && o->how == ER_ONE && o->each) {
             er_put_quickly(o, at, count, sums, 1, 1, ER_ONE, 0, to);
+        } else if (ER_ROUNDS_ONCE && o->how == ER_ONE) {
+            er_put_quickly(o, at, count, sums, 1, 0, ER_ONE, 0, to);
         } else {
             er_put_slowly(o, at, count, sums, to);
         }
