@@ -16,8 +16,8 @@ CORE = {
     "kernels", "memory", "nibbles", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
-    "__main__", "accuracy", "api", "bench", "bench_flash", "bench_grid", "boards_doc", "cli",
-    "diff", "emulation", "jobs", "measure", "measurement", "onnx_coverage", "onnx_coverage_page",
+    "__main__", "accuracy", "api", "bench", "bench_flash", "bench_grid", "bench_parts",
+    "boards_doc", "cli", "diff", "emulation", "jobs", "measure", "measurement", "onnx_coverage", "onnx_coverage_page",
     "power", "power_monitors", "profile_record", "profile_tables", "profiling", "progress",
     "quickstart", "report", "results", "summary", "tables",
 }  # fmt: skip
