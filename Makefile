@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= out/quickstart
 
-.PHONY: quickstart test lint format bench coverage fuzz results accuracy clean
+.PHONY: quickstart test lint format bench latency coverage fuzz results accuracy clean
 
 quickstart: $(VENV)/.quickstart  ## data and a board's budget in, measured firmware out
 	$(BIN)/python -m edge_runtime.quickstart --out $(OUT)
@@ -32,6 +32,9 @@ coverage: $(VENV)/.dev  ## the ONNX backend test suite; rewrites docs/onnx-cover
 
 fuzz: $(VENV)/.dev  ## 100,000 mutated model files; rewrites docs/fuzzing.md
 	OMP_NUM_THREADS=1 nice -n 10 $(BIN)/python tests/fuzz/fuzz.py --record docs/fuzzing.md
+
+latency: $(VENV)/.dev  ## latency models and sizes of all cores; rewrites docs/latency.md
+	$(BIN)/python -m edge_runtime.latency_page
 
 results: $(VENV)/.quickstart  ## the quickstart's search over three seeds; rewrites docs/results.md
 	$(BIN)/python -m edge_runtime.results

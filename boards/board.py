@@ -36,7 +36,7 @@ CORES = {
         Core("cortex-m4", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
         Core("cortex-m7", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
         Core("cortex-m33", "arm", ("dsp", "ref"), fpu=True, fault_status=True),
-        Core("cortex-m55", "arm", ("ref",), fpu=True, fault_status=True),
+        Core("cortex-m55", "arm", ("mve", "dsp", "ref"), fpu=True, fault_status=True),
         Core("rv32imc", "riscv", ("ref",), fpu=False, fault_status=False),
         Core("host", "host", ("ref",), fpu=True, fault_status=False),
     )

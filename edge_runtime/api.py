@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from edge_runtime.errors import AccuracyError, BoardError, DataError, ModelError, ToolchainError
 
 if TYPE_CHECKING:
+    from edge_runtime.calibration import Calibration, Measure
     from edge_runtime.cases import Cases
     from edge_runtime.device.build import Build
     from edge_runtime.device.flash import Flashed
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from edge_runtime.errors import Problem
     from edge_runtime.export.firmware import Options, Origin
     from edge_runtime.export.manifest import Manifest
+    from edge_runtime.fit import Fitted
     from edge_runtime.graph import Graph
     from edge_runtime.profiling import Power, Profiled, Watch
     from edge_runtime.progress import CountProgress
@@ -139,6 +141,47 @@ def check(path: Path | str, board: str) -> Checked:
     kind = arithmetic_of(graph, choices)
     summary = f"{path}: all {len(graph.nodes)} nodes compile for {board} ({target.core}), {kind}"
     return Checked(str(path), board, summary, None)
+
+
+def fit(path: Path | str) -> Fitted:
+    """Which boards can hold a model, in how much RAM, flash and time; nothing is compiled.
+
+    ModelError lists every node that cannot be compiled.
+    """
+    from edge_runtime import fit as fitting
+
+    return fitting.fit(load(path))
+
+
+def calibrate(
+    board: str,
+    out: Path | str | None = None,
+    *,
+    port: str = "emulated",
+    progress: CountProgress | None = None,
+) -> Calibration:
+    """Fit the latency model of a board to measured operations, and keep it.
+
+    It goes to `out`, or to the user's configuration, where `fit` and `search` look for it. `port`
+    is as for `profile`; where it is `emulated`, cycles are estimated ones.
+    """
+    from edge_runtime import calibration
+    from edge_runtime.boards import load_board
+    from edge_runtime.latency.store import builtin_latency, calibration_path, write_latency
+
+    target = load_board(board)
+    measure: Measure | None = None
+    source = f"estimated cycles, {target.core} emulated"
+    if port != "emulated":
+        from edge_runtime import profiling
+
+        source = f"measured cycles, {board} at {port}"
+        measure = lambda folder, cases: profiling.layer_cycles(folder, port=port, cases=cases)  # noqa: E731
+    found = calibration.calibrate(
+        board, measure, source=source, prior=builtin_latency(target.core), progress=progress
+    )
+    write_latency(found.model, calibration_path(board) if out is None else Path(out))
+    return found
 
 
 def origin(path: Path, command: str) -> Origin:
@@ -332,13 +375,13 @@ def build(
 
 def emulate(
     folder: Path | str,
-    cases: Cases | Path | str,
+    cases: Cases | Path | str | None = None,
     *,
     board: str | None = None,
     graph: Graph | None = None,
     progress: CountProgress | None = None,
 ) -> Emulation:
-    """Run an exported folder's firmware on every case; see `edge_runtime.emulation`.
+    """Run an exported folder's firmware on every case, or one at random; see `emulation`.
 
     The measurement is added to the folder's measurements.jsonl. Outputs are compared with the
     reference where the `graph` that was exported is given. `board` may be named to be sure of it:
@@ -350,7 +393,9 @@ def emulate(
 
     where = Path(folder)
     manifest = _exported_for(where, board)
-    if not isinstance(cases, Cases):
+    if cases is None:
+        cases = emulation.random_case(manifest)
+    elif not isinstance(cases, Cases):
         cases = _cases_of(manifest, Path(cases))
     result = emulation.emulate(where, cases, progress=progress)
     record(where, result.measurement)

@@ -49,47 +49,47 @@ class Subject:
 
 
 M0, M4, M7 = "rpi_pico", "nucleo_l4r5zi", "nucleo_f746zg"
-M33 = "nucleo_l552ze_q"
-BOARDS = (M0, M4, M33, M7)
+M33, M55 = "nucleo_l552ze_q", "mps3_an547"
+BOARDS = (M0, M4, M33, M7, M55)
 KERNELS = ("er_conv_s8_dsp", "er_depthwise_3x3_s8_dsp", "er_linear_s8_dsp")
 """Those whose parts are shown."""
 
 
-def _aims(m0: int, m4: int) -> dict[str, int]:
-    return {M0: m0, M4: m4, M33: m4}
+def _aims(m0: int, m4: int, m55: int) -> dict[str, int]:
+    return {M0: m0, M4: m4, M33: m4, M55: m55}
 
 
 SUBJECTS = (
     Subject(
         "AD",
         "mlperf_ad_autoencoder_int8",
-        {M0: 1_763_366, M4: 572_184, M7: 582_620},
+        {M0: 1_763_366, M4: 572_184, M7: 582_620, M55: 149_961},
         2_580,
-        _aims(1_300_000, 380_000),
+        _aims(1_300_000, 380_000, 75_000),
         5.26,
     ),
     Subject(
         "KWS",
         "mlperf_kws_dscnn_int8",
-        {M0: 29_008_155, M4: 7_698_862, M7: 7_762_246},
+        {M0: 29_008_155, M4: 7_698_862, M7: 7_762_246, M55: 1_786_342},
         22_820,
-        _aims(16_000_000, 4_200_000),
+        _aims(16_000_000, 4_200_000, 950_000),
         43.19,
     ),
     Subject(
         "IC",
         "mlperf_ic_resnet8_int8",
-        {M0: 97_569_500, M4: 29_863_409, M7: 29_938_303},
+        {M0: 97_569_500, M4: 29_863_409, M7: 29_938_303, M55: 4_811_000},
         54_996,
-        _aims(65_000_000, 14_500_000),
+        _aims(65_000_000, 14_500_000, 2_700_000),
         165.13,
     ),
     Subject(
         "VWW",
         "mlperf_vww_mobilenetv1_025_96_int8",
-        {M0: 86_878_960, M4: 24_101_870, M7: 24_483_815},
+        {M0: 86_878_960, M4: 24_101_870, M7: 24_483_815, M55: 6_433_514},
         100_708,
-        _aims(28_000_000, 7_000_000),
+        _aims(28_000_000, 7_000_000, 2_000_000),
         88.93,
     ),
 )
@@ -104,8 +104,9 @@ Cortex-M4, BakeNN with CMSIS-NN), counted in the same way: executed instructions
 ## Cost of one inference
 
 Instructions are counted in emulation; estimated cycles come from the core's timing table
-(docs/cycle-model.md) without wait states of the memory. RAM is all static RAM of the model, input
-and output buffers included; flash its code and constants. Compiled by zig -O3.
+(docs/cycle-model.md; Cortex-M55 has none) without wait states of the memory. RAM is all static RAM
+of the model, input and output buffers included; flash its code and constants. Compiled by zig -O3.
+Cortex-M55 is run by QEMU.
 
 {costs}
 
@@ -167,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parts=_parts(options.models),
         waits=_waits(options.models),
         flash=flash_table(_files(options.models), M4),
-        shapes=grid_page((M4, M0)),
+        shapes=grid_page((M4, M0, M55)),
         speeds=_speeds(options.models),
         machine=platform.machine(),
         cores=os.cpu_count(),
@@ -191,10 +192,11 @@ def _costs(models: Path) -> str:
             peer, aim = subject.instructions.get(board), subject.aims.get(board)
             ratio = f"{result.instructions / peer:.2f}" if peer else "–"
             ram = f"{subject.ram:,}" if board == M4 else "–"
+            cycles = result.estimated_cycles
             rows.append(
                 f"| {subject.title} | {board} | {result.instructions:,}"
                 f" | {f'{aim:,}' if aim else '–'}"
-                f" | {f'{peer:,}' if peer else '–'} | {ratio} | {result.estimated_cycles:,}"
+                f" | {f'{peer:,}' if peer else '–'} | {ratio} | {f'{cycles:,}' if cycles else '–'}"
                 f" | {exported.manifest.ram_bytes:,} | {ram} | {exported.image.flash_bytes:,} |"
             )
             print(rows[-1], file=sys.stderr)

@@ -17,10 +17,11 @@ from typing import TypeVar
 import numpy as np
 
 from edge_runtime import api
+from edge_runtime.boards import load_board
 from edge_runtime.cases import Cases
 from edge_runtime.export.firmware import Options
 from edge_runtime.graph import Activation, DType, Graph, Node, Quantization, Tensor, Window
-from edge_runtime.measure import EmulatedDevice, merge
+from edge_runtime.measure import batches, merge
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, FullyConnected, Linear
 
 MOST = 2.0
@@ -179,9 +180,8 @@ def measure_sweeps(board: str, compiler: str, sweeps: Sequence[Sweep]) -> list[l
     """The cost of each shape of each sweep, emulated."""
     shapes = dict.fromkeys(shape for sweep in sweeps for shape in sweep.shapes)
     graphs = {str(number): shape.graph() for number, shape in enumerate(shapes)}
-    device = EmulatedDevice(board)
     found: dict[str, Cost] = {}
-    for batch in device.batches(graphs):
+    for batch in batches(graphs, load_board(board)):
         found |= _measure(board, compiler, batch)
     by_shape = {shape: found[str(number)] for number, shape in enumerate(shapes)}
     return [[by_shape[shape] for shape in sweep.shapes] for sweep in sweeps]

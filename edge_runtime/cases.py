@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_runtime.errors import DataError
 from edge_runtime.files import write_file
-from edge_runtime.graph import Array, Tensor
+from edge_runtime.graph import Array, DType, Tensor
 
 
 def load_arrays(path: Path) -> dict[str, Array]:
@@ -70,6 +70,15 @@ class Cases:
                 )
         return Cases(tuple(tensors), tuple(arrays), streaming)
 
+    @staticmethod
+    def random(tensors: Sequence[Tensor], streaming: bool) -> Cases:
+        """One case of one step, the same at every call: normal floats, integers of any value."""
+        source = np.random.default_rng(0)
+        given = {f"in{i}": _random(source, tensor) for i, tensor in enumerate(tensors)}
+        if streaming:
+            given = {name: values[None] for name, values in given.items()}
+        return Cases.of(tensors, given, streaming)
+
     @property
     def count(self) -> int:
         """How many cases there are."""
@@ -101,6 +110,17 @@ class Cases:
             stacked = np.array([[step[index] for step in case] for case in results])
             collected[f"out{index}"] = stacked if self.streaming else stacked[:, 0]
         return collected
+
+
+def _random(source: np.random.Generator, tensor: Tensor) -> Array:
+    shape, dtype = (1, *tensor.shape), tensor.dtype
+    if dtype.is_float:
+        return source.normal(0, 1, shape).astype(dtype.numpy)
+    if dtype is DType.BOOL:
+        return source.random(shape) < 0.5
+    # Wide integers are indices as often as not.
+    low, high = (0, 7) if dtype in (DType.INT32, DType.INT64) else dtype.range
+    return source.integers(low, high, shape, endpoint=True).astype(dtype.numpy)
 
 
 def _match(index: int, tensor: Tensor, given: Mapping[str, Array], streaming: bool) -> Array:

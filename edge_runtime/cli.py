@@ -138,6 +138,45 @@ def check(
 
 
 @app.command()
+def fit(model: Model, as_json: Json = False) -> None:
+    """Say which boards can hold a model: RAM, flash, estimated time, and what limits it."""
+    from edge_runtime import api
+    from edge_runtime.tables import fit_table, show
+
+    result = api.fit(model)
+    if as_json:
+        typer.echo(result.to_json())
+    else:
+        show(fit_table(result))
+
+
+@app.command()
+def calibrate(
+    board: BoardOption,
+    port: Annotated[
+        str, typer.Option(help="a device, socket://host:port, rfc2217://host:port, or emulated")
+    ] = "emulated",
+    out: Annotated[
+        Path | None, typer.Option(help="the file to write, instead of the user's configuration")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure many operations on a board, and fit the latency model that the search uses."""
+    from edge_runtime import api
+    from edge_runtime.latency.store import calibration_path
+    from edge_runtime.tables import calibration_table, show
+
+    with _bar("calibrate", as_json) as bar:
+        result = api.calibrate(board, out, port=port, progress=bar)
+    path = out or calibration_path(board)
+    if as_json:
+        typer.echo(result.to_json(path))
+    else:
+        show(calibration_table(result))
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
 def quantize(
     model: Model,
     calibration: Annotated[
@@ -296,8 +335,17 @@ def flash(
 @app.command()
 def emulate(
     model: Annotated[Path, typer.Argument(help="an exported folder, or a model file")],
-    cases: Annotated[Path, typer.Option("--input", help=".npz with in0, … (first axis: cases)")],
-    output: Annotated[Path, typer.Option(help=".npz to write out0, … to")],
+    cases: Annotated[
+        Path | None,
+        typer.Option("--input", help=".npz with in0, … (first axis: cases); else a random case"),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help=".npz to write out0, … to")] = None,
+    expect: Annotated[
+        Path | None, typer.Option(help=".npz with out0, …: other outputs are an error")
+    ] = None,
+    latency: Annotated[
+        str | None, typer.Option(help="such as 20ms: a longer estimated time is an error")
+    ] = None,
     board: Annotated[str | None, typer.Option("--board", "-b", help="the board")] = None,
     calibration: Calibration = None,
     keep_dead_channels: KeepDeadChannels = False,
@@ -307,16 +355,20 @@ def emulate(
     as_json: Json = False,
 ) -> None:
     """Run the firmware image on an emulated core: outputs, instructions and estimated cycles."""
-    from edge_runtime import api
-    from edge_runtime.cases import save_arrays
+    from edge_runtime import api, emulation, units
+    from edge_runtime.cases import load_arrays, save_arrays
+    from edge_runtime.summary import Limits, hold_budgets
     from edge_runtime.tables import show
 
     options, _ = _options(keep_dead_channels, ram, input_rows, optimize)
+    limits = Limits(latency_ms=None if latency is None else units.parse_time(latency))
+    expected = None if expect is None else load_arrays(expect)
     exported = _exported(model, board, calibration, options)
     with exported as (folder, graph), _bar("emulate", as_json) as bar:
         result = api.emulate(folder, cases, board=board, graph=graph, progress=bar)
-        told = api.summary(folder)
-    save_arrays(output, result.outputs)
+        told = api.summary(folder, limits=limits)
+    if output is not None:
+        save_arrays(output, result.outputs)
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
     else:
@@ -326,6 +378,9 @@ def emulate(
                 f"{result.exact:,} of {result.compared:,} values equal the reference's; the largest"
                 f" difference is {result.error:.1e} of the largest value"
             )
+    if expected is not None:
+        emulation.check(expected, result.outputs, str(expect))
+    hold_budgets(told, limits)
 
 
 @app.command()
@@ -460,6 +515,7 @@ def search(
         from edge_runtime.tables import show
 
         show(found.summary)
+        typer.echo(f"latency by {found.latency_source}")
         typer.echo(f"wrote {out}")
     if found.error is not None:
         raise found.error

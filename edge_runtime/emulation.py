@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,11 +18,15 @@ from edge_runtime.device.emulator import emulated
 from edge_runtime.device.host import HostModel, build_host
 from edge_runtime.device.target import Profile
 from edge_runtime.device.toolchain import find_toolchain
+from edge_runtime.errors import DataError, DifferenceError
 from edge_runtime.export.manifest import Manifest
 from edge_runtime.graph import Array, Graph
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.measurement import Layer, Measurement
 from edge_runtime.progress import CountProgress
+
+MOST_ERROR = 1e-4
+"""Of floats, as a share of the largest value: sums are not rounded alike everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +66,32 @@ def emulate(folder: Path, cases: Cases, *, progress: CountProgress | None = None
     if board.is_host:
         return _on_host(manifest, build_host(folder), cases, progress)
     return _on_core(manifest, board, build(folder), cases, progress)
+
+
+def random_case(manifest: Manifest) -> Cases:
+    """One case of one step, the same at every call, for a model that is given none."""
+    return Cases.random([port.tensor() for port in manifest.inputs], manifest.streaming)
+
+
+def check(expected: Mapping[str, Array], made: Mapping[str, Array], where: str) -> None:
+    """DifferenceError where outputs are not those expected, DataError where some have none.
+
+    Integers must be equal, floats within MOST_ERROR of the largest value.
+    """
+    for name, values in made.items():
+        if name not in expected or expected[name].shape != values.shape:
+            found = expected[name].shape if name in expected else "none"
+            raise DataError(f"{where} must have the array {name} of shape {values.shape}; {found}")
+        largest = np.abs(expected[name].astype(np.float64)).max()
+        allowed = MOST_ERROR * largest if values.dtype.kind == "f" else 0.0
+        apart = ~(np.abs(values.astype(np.float64) - expected[name]) <= allowed)
+        if apart.any():
+            first = tuple(int(axis[0]) for axis in np.nonzero(apart))
+            raise DifferenceError(
+                f"{apart.sum():,} of {values.size:,} values of {name} are not those of {where}; the"
+                f" first is {values[first]}, not {expected[name][first]}, at {first}",
+                hint="edge-runtime diff finds the first layer that differs from the reference",
+            )
 
 
 def compare(graph: Graph, cases: Cases, emulation: Emulation) -> Emulation:

@@ -44,6 +44,8 @@ class Searched:
     onnx: Agreement
     summary: ReportData
     test_windows: int
+    latency_source: str
+    """What the search took the cycles of networks from."""
     error: BudgetError | None
 
     def to_json(self) -> str:
@@ -58,6 +60,7 @@ class Searched:
                 "budget": dataclasses.asdict(self.network.budget),
                 "within_budget": self.error is None,
                 "test_windows": self.test_windows,
+                "latency_source": self.latency_source,
                 "emulated_windows": self.emulation.cases,
                 "emulated_exact": self.emulation.exact,
                 "emulated_compared": self.emulation.compared,
@@ -101,11 +104,12 @@ def search(
     """
     dataset = data if isinstance(data, Dataset) else load(data)
     error = None
+    device = EmulatedDevice(board)
     try:
         network = search_network(
             dataset,
             budget,
-            EmulatedDevice(board),
+            device,
             epochs=EPOCHS if epochs is None else epochs,
             seed=seed,
             out=folder / "checkpoints",
@@ -113,13 +117,14 @@ def search(
         )
     except BudgetNotMet as missed:
         network, error = missed.result, missed
-    searched = _write(dataset, board, network, folder, command, error, progress)
+    searched = _write(dataset, device, board, network, folder, command, error, progress)
     write_file(folder / "result.json", searched.to_json() + "\n")
     return searched
 
 
 def _write(
     data: Dataset,
+    device: EmulatedDevice,
     board: str,
     network: SearchResult,
     folder: Path,
@@ -158,6 +163,7 @@ def _write(
         onnx=onnx_agreement(folder / "model.onnx", graph, {tensor.name: cases.arrays[0][:, 0]}),
         summary=summary,
         test_windows=len(data.test),
+        latency_source=device.latency_source,
         error=error,
     )
 

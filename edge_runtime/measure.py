@@ -14,17 +14,20 @@ from pathlib import Path
 
 import edge_runtime
 from edge_runtime import api
-from edge_runtime.boards import load_board
+from edge_runtime.boards import Board, load_board
 from edge_runtime.cache import cache_dir
 from edge_runtime.cycles import has_cycle_model
 from edge_runtime.device.target import Profile
 from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.errors import BoardError
+from edge_runtime.export.firmware import compile_graph
 from edge_runtime.files import write_file
 from edge_runtime.graph import Graph, Kind, Node, Tensor
 from edge_runtime.graph.dump import dump
 from edge_runtime.kernels import choose
-from edge_runtime.memory import plan_by_rows
+from edge_runtime.latency import Estimate, LatencyModel
+from edge_runtime.latency.store import calibration_of, calibration_path
+from edge_runtime.memory import plan, plan_by_rows
 from edge_runtime.nas import Cost, Measured
 
 MOST_INPUTS = 32
@@ -35,7 +38,8 @@ class EmulatedDevice:
     """Implements `edge_runtime.nas.Device` for a board of the boards folder.
 
     Single operations are measured many to an image; what was measured once is kept in the user's
-    cache, under a key of the operation, the core, the kernels and this package's version.
+    cache, under a key of the operation, the core, the kernels and this package's version. Where the
+    user has calibrated the board, cycles are those of that latency model instead.
     """
 
     def __init__(self, board: str) -> None:
@@ -44,12 +48,20 @@ class EmulatedDevice:
             raise BoardError(
                 f"{board} has no clock to estimate a latency by", hint="name a microcontroller"
             )
-        if not has_cycle_model(self._board.core):
+        self._calibration = calibration_of(self._board)
+        if self._calibration is None and not has_cycle_model(self._board.core):
             raise BoardError(
                 f"{board} ({self._board.core}) has no cycle model to estimate a latency by",
-                hint="name a board of another core; `edge-runtime boards` lists them",
+                hint="calibrate it through its port, or name a board of another core",
             )
         self._clock_hz = self._board.clock_hz
+
+    @property
+    def latency_source(self) -> str:
+        """Where cycles come from, in words."""
+        if self._calibration is None:
+            return f"estimated cycles, {self._board.core} emulated"
+        return f"latency model calibrated for {self._board.name}: {self._calibration.source}"
 
     @property
     def clock_hz(self) -> int:
@@ -58,10 +70,12 @@ class EmulatedDevice:
 
     def measure_ops(self, graphs: Sequence[Graph]) -> list[Cost]:
         """The cost of each one-operation graph, in their order."""
+        if self._calibration is not None:
+            return [self._predict(self._calibration, graph) for graph in graphs]
         keys = [self._key(graph) for graph in graphs]
         known = {key: cost for key in keys if (cost := _cached(key)) is not None}
         missing = {key: graph for key, graph in zip(keys, graphs, strict=True) if key not in known}
-        for batch in self.batches(missing):
+        for batch in batches(missing, self._board):
             for key, cost in self._measure_batch(batch).items():
                 write_file(_cache_path(key), json.dumps(dataclasses.asdict(cost)))
                 known[key] = cost
@@ -75,8 +89,23 @@ class EmulatedDevice:
         """What `graph` takes: its firmware is linked, and that image run once on a zero input."""
         with tempfile.TemporaryDirectory() as temporary:
             exported = api.export(graph, self._board.name, Path(temporary) / "firmware")
-            milliseconds = 1000.0 * _known(self._run(exported).estimated_cycles) / self._clock_hz
+            if self._calibration is None:
+                cycles: float = _known(self._run(exported).estimated_cycles)
+            else:
+                compiled = compile_graph(graph, self._board)
+                cycles = _all_known(
+                    self._calibration.graph(compiled.graph, compiled.choices, compiled.plan),
+                    self._board,
+                )
+            milliseconds = 1000.0 * cycles / self._clock_hz
             return Measured(exported.image.ram_bytes, exported.image.flash_bytes, milliseconds)
+
+    def _predict(self, model: LatencyModel, graph: Graph) -> Cost:
+        """The cost of a one-operation graph by a latency model."""
+        choices = choose(graph, self._board.isas)
+        estimate = model.graph(graph, choices, plan(graph, choices))
+        scratch = sum(choice.demand.scratch_bytes for choice in choices.values())
+        return Cost(round(_all_known(estimate, self._board)), scratch)
 
     def _run(self, exported: api.Exported) -> Profile:
         with UnicornTarget(exported.image.elf, self._board) as target:
@@ -87,28 +116,6 @@ class EmulatedDevice:
     def _key(self, graph: Graph) -> str:
         identity = [self._board.core, _kernels_digest(), edge_runtime.__version__, dump(graph)]
         return hashlib.sha256("\n".join(identity).encode()).hexdigest()
-
-    def batches(self, graphs: Mapping[str, Graph]) -> Iterator[dict[str, Graph]]:
-        """Groups that fit the board: half its flash in constants, half its RAM in inputs."""
-        batch: dict[str, Graph] = {}
-        for key, graph in graphs.items():
-            trial = {**batch, key: graph}
-            if batch and not self._fits(list(trial.values())):
-                yield batch
-                trial = {key: graph}
-            batch = trial
-        if batch:
-            yield batch
-
-    def _fits(self, graphs: Sequence[Graph]) -> bool:
-        merged = merge(graphs)
-        constants = sum(tensor.bytes for tensor in merged.of_kind(Kind.CONSTANT))
-        inputs = sum(merged.tensors[name].bytes for name in merged.inputs)
-        return (
-            len(merged.inputs) <= MOST_INPUTS
-            and constants <= self._board.flash.size // 2
-            and inputs <= self._board.ram.size // 2
-        )
 
     def _measure_batch(self, graphs: Mapping[str, Graph]) -> dict[str, Cost]:
         merged = merge(list(graphs.values()))
@@ -126,6 +133,30 @@ class EmulatedDevice:
             else:
                 costs[key] = Cost(cycles[index], choices[_name(number)].demand.scratch_bytes)
         return costs
+
+
+def batches(graphs: Mapping[str, Graph], board: Board) -> Iterator[dict[str, Graph]]:
+    """Groups that fit a board: half its flash in constants, half its RAM in inputs."""
+    batch: dict[str, Graph] = {}
+    for key, graph in graphs.items():
+        trial = {**batch, key: graph}
+        if batch and not _fit(list(trial.values()), board):
+            yield batch
+            trial = {key: graph}
+        batch = trial
+    if batch:
+        yield batch
+
+
+def _fit(graphs: Sequence[Graph], board: Board) -> bool:
+    merged = merge(graphs)
+    constants = sum(tensor.bytes for tensor in merged.of_kind(Kind.CONSTANT))
+    inputs = sum(merged.tensors[name].bytes for name in merged.inputs)
+    return (
+        len(merged.inputs) <= MOST_INPUTS
+        and constants <= board.flash.size // 2
+        and inputs <= board.ram.size // 2
+    )
 
 
 def merge(graphs: Sequence[Graph]) -> Graph:
@@ -152,6 +183,17 @@ def merge(graphs: Sequence[Graph]) -> Graph:
         reads = tuple(names[name] for name in node.inputs)
         nodes.append(Node(_name(number), node.op, reads, output))
     return Graph("operations", tensors, tuple(nodes), tuple(inputs), (nodes[-1].output,))
+
+
+def _all_known(estimate: Estimate, board: Board) -> float:
+    """The cycles of an estimate that leaves nothing out."""
+    if estimate.unknown:
+        raise BoardError(
+            f"the calibration of {board.name} has no latency model for"
+            f" {', '.join(estimate.unknown)}",
+            hint=f"calibrate it again, or delete {calibration_path(board.name)}",
+        )
+    return estimate.cycles
 
 
 def _known(cycles: int | None) -> int:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from edge_runtime.graph.names import shorten
 from edge_runtime.profile_record import Cycles, ProfiledLayer, ProfileRecord
 from edge_runtime.report import text
 
@@ -43,7 +44,7 @@ def _cells(layer: ProfiledLayer) -> list[str]:
     checksum = text.UNKNOWN if layer.checksum is None else f"{layer.checksum:08x}"
     return [
         str(layer.index),
-        f"{layer.op} {text.shorten(layer.name, _NAME)}{rows}",
+        f"{layer.op} {shorten(layer.name, _NAME)}{rows}",
         layer.kernel,
         *_three(layer.cycles),
         text.count(layer.estimated_cycles),
@@ -74,7 +75,7 @@ def _notes(record: ProfileRecord) -> Iterator[str]:
             f" {1e6 * e.maximum:,.3f}, {e.inferences} recorded)"
         )
         for name, spent in e.layers.items():
-            yield f"  {text.shorten(name, _NAME)}: {1e6 * spent:,.3f} µJ"
+            yield f"  {shorten(name, _NAME)}: {1e6 * spent:,.3f} µJ"
     if record.agrees is not None:
         yield "outputs are the emulator's" if record.agrees else "OUTPUTS ARE NOT THE EMULATOR'S"
 

@@ -14,8 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from edge_runtime.boards import Board, load_board
 from edge_runtime.cases import Cases
 from edge_runtime.device.build import PROFILE, Build, build, build_id
@@ -31,10 +29,10 @@ from edge_runtime.device.profiler import (
 from edge_runtime.device.serial_port import SerialPort
 from edge_runtime.device.symbols import load_image
 from edge_runtime.device.target import Profile
-from edge_runtime.emulation import image_sha256, run_all
+from edge_runtime.emulation import image_sha256, random_case, run_all
 from edge_runtime.errors import BoardError, DataError, DifferenceError, EdgeRuntimeError, LinkError
 from edge_runtime.export.manifest import Manifest
-from edge_runtime.graph import Array, Tensor
+from edge_runtime.graph import Array
 from edge_runtime.measurement import Measurement
 from edge_runtime.power import Trace, energy
 from edge_runtime.power_monitors import Monitor, record_while
@@ -133,22 +131,6 @@ def layer_cycles(
         raise BoardError(f"no cycles of {record.board} at {port}: {record.not_measured}")
     by_index = {layer.index: layer.cycles for layer in record.layers if layer.index is not None}
     return tuple(cycles.median for _, cycles in sorted(by_index.items()) if cycles is not None)
-
-
-def random_case(manifest: Manifest) -> Cases:
-    """One case of one step, the same at every call: what a profile takes where none is given."""
-    source = np.random.default_rng(0)
-
-    def values(tensor: Tensor) -> Array:
-        shape = (1, 1, *tensor.shape) if manifest.streaming else (1, *tensor.shape)
-        if tensor.dtype.is_float:
-            return source.standard_normal(shape).astype(tensor.dtype.numpy)
-        raw = source.bytes(int(np.prod(shape)) * tensor.dtype.numpy.itemsize)
-        return np.frombuffer(raw, tensor.dtype.numpy).reshape(shape)
-
-    tensors = [port.tensor() for port in manifest.inputs]
-    given = {f"in{index}": values(tensor) for index, tensor in enumerate(tensors)}
-    return Cases.of(tensors, given, manifest.streaming)
 
 
 def _first(cases: Cases) -> list[bytes]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import edge_runtime
 from edge_runtime.boards import Board, load_board
 from edge_runtime.device.build import Build
+from edge_runtime.errors import BoardError, BudgetError
 from edge_runtime.export.manifest import Manifest
 from edge_runtime.measurement import Measurement
 from edge_runtime.report.model import Accuracy, Budget, ReportData, Search
+from edge_runtime.report.text import amount
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,12 @@ class Limits:
     flash_bytes: int | None = None
     latency_ms: float | None = None
 
-    @staticmethod
-    def of_board(board: Board) -> Limits:
-        """What the board has, where no budget was given."""
-        return Limits() if board.is_host else Limits(board.ram_bytes, board.flash.size)
+    def on(self, board: Board) -> Limits:
+        """The same, and what the board has where no budget was given."""
+        if board.is_host:
+            return self
+        ram, flash = self.ram_bytes or board.ram_bytes, self.flash_bytes or board.flash.size
+        return Limits(ram, flash, self.latency_ms)
 
 
 def summarize(
@@ -35,9 +39,9 @@ def summarize(
     accuracy: Accuracy | None = None,
     search: Search | None = None,
 ) -> ReportData:
-    """A report's data; `limits` are the board's own where none are given."""
+    """A report's data; RAM and flash have the board's limits where none are given."""
     board = load_board(manifest.board)
-    limits = limits or Limits.of_board(board)
+    limits = (limits or Limits()).on(board)
     clock = "" if measurement.clock_hz is None else f" at {measurement.clock_hz / 1e6:g} MHz"
     versions = [("edge-runtime", edge_runtime.__version__), ("compiler", measurement.compiler)]
     return ReportData(
@@ -56,6 +60,22 @@ def summarize(
     )
 
 
+_TIME = "estimated time"
+
+
+def hold_budgets(data: ReportData, limits: Limits) -> None:
+    """BudgetError where more is used than may be; BoardError where a time is not known."""
+    if limits.latency_ms is not None and all(budget.name != _TIME for budget in data.budgets):
+        raise BoardError(
+            f"{data.board} has no estimated time to hold to {limits.latency_ms:g} ms",
+            hint="edge-runtime boards lists boards; those of Cortex-M0+, M4, M7 and M33 have one",
+        )
+    for budget in data.budgets:
+        if budget.limit is not None and budget.over:
+            used, limit = (amount(value, budget.unit) for value in (budget.used, budget.limit))
+            raise BudgetError(f"{data.model}: {budget.name} {used}; allowed: {limit}")
+
+
 def _budgets(
     manifest: Manifest, built: Build | None, measurement: Measurement, limits: Limits
 ) -> list[Budget]:
@@ -69,7 +89,7 @@ def _budgets(
         found.append(Budget("stack", measurement.stack_bytes, None, "bytes", "high-water mark"))
     if measurement.estimated_ms is not None:
         note = f"{measurement.estimated_cycles:,} estimated cycles, no wait states"
-        budget = Budget("estimated time", measurement.estimated_ms, limits.latency_ms, "ms", note)
+        budget = Budget(_TIME, measurement.estimated_ms, limits.latency_ms, "ms", note)
         found.append(budget)
     if (waiting := measurement.estimated_ms_with_waits) is not None:
         note = f"{measurement.estimated_cycles_with_waits:,} estimated cycles with fitted waits"

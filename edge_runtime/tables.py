@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -11,9 +12,13 @@ from rich.table import Table
 from edge_runtime.boards import Board
 from edge_runtime.device.build import Build
 from edge_runtime.export.manifest import Manifest
+from edge_runtime.graph.names import shorten
 from edge_runtime.report import ReportData
 from edge_runtime.report.tables import print_report
-from edge_runtime.report.text import shorten
+
+if TYPE_CHECKING:
+    from edge_runtime.calibration import Calibration
+    from edge_runtime.fit import BoardFit, Fitted
 
 PLAIN_WIDTH = 110
 """Columns where the output is no terminal."""
@@ -77,9 +82,40 @@ def _types(manifest: Manifest) -> str:
     return manifest.type if len(counts) < 2 else f"{manifest.type}: {told}"
 
 
+def fit_table(result: Fitted) -> Table:
+    """Every board, and what a model takes there."""
+    title = f"{result.model}, {result.type}"
+    table = _table(title, "board", "fits", "RAM", "flash", "estimated time", "limited by")
+    for row in result.boards:
+        table.add_row(*_fit_cells(row))
+    return table
+
+
+def _fit_cells(row: BoardFit) -> Iterator[str]:
+    yield row.board
+    yield {True: "yes", False: "no", None: "RAM does"}[row.fits]
+    for used, limit in ((row.ram_bytes, row.ram_limit), (row.flash_bytes, row.flash_limit)):
+        yield f"{'–' if used is None else f'{used:,}'} / {limit // 1024:,} KiB"
+    yield "–" if row.estimated_ms is None else f"{row.estimated_ms:,.1f} ms"
+    yield "; ".join((row.limit, *row.notes))
+
+
+def calibration_table(result: Calibration) -> Table:
+    """What a calibration knows of each kernel."""
+    model = result.model
+    title = (
+        f"{result.board}: {model.source}; {len(result.samples)} operations in {result.flashes}"
+        f" images, mean error {result.error:.1%}"
+    )
+    table = _table(title, "kernel", "operations", "error")
+    for name, kernel in model.kernels.items():
+        table.add_row(name, str(kernel.samples), f"{kernel.error:.1%}")
+    return table
+
+
 def _table(title: str | None, *headings: str) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold")
-    numeric = {"bytes"}
+    numeric = {"bytes", "error", "estimated time", "operations"}
     for heading in headings:
         table.add_column(heading, justify="right" if heading in numeric else "left")
     return table

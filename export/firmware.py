@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 import edge_runtime
 from edge_runtime.boards import Board
-from edge_runtime.errors import BudgetError
+from edge_runtime.errors import BudgetError, DataError
 from edge_runtime.export import c_code
 from edge_runtime.export.arithmetic import node_type
 from edge_runtime.export.board_support import (
@@ -26,10 +26,12 @@ from edge_runtime.export.model_c import Compiled
 from edge_runtime.export.project import ENTRIES, Format, project_files
 from edge_runtime.graph import Graph, Kind, Rounding
 from edge_runtime.graph.dump import dump
+from edge_runtime.graph.names import shorten
 from edge_runtime.kernels import Choice, Site, choose
 from edge_runtime.kernels import sources as kernel_sources
 from edge_runtime.kernels.factors import pack_factors
 from edge_runtime.memory import Plan, plan, plan_by_rows, spread
+from edge_runtime.memory.planner import EFFORT
 from edge_runtime.ops import Linear
 from edge_runtime.passes import remove_dead_channels
 
@@ -65,6 +67,7 @@ class Options:
     from outside, so none run row by row, and no channel is removed. With `input_rows` the caller
     gives one row of the input image a call, and only some rows are kept. `optimize` is "speed", or
     "size" for the least flash: portable kernels, and no layer row by row unless RAM demands it.
+    `effort` is how long the planner looks for less memory: see `memory.plan`.
     """
 
     keep_dead_channels: bool = False
@@ -72,6 +75,7 @@ class Options:
     layerwise: bool = False
     input_rows: bool = False
     optimize: str = "speed"
+    effort: int = EFFORT
 
 
 DEFAULTS = Options()
@@ -118,7 +122,9 @@ def _within(
         found = _plan(graph, choices, max(room), options)
         arranged = _arrange(found, room, options)
     if arranged is None or found.ram_bytes > (options.ram or sys.maxsize):
-        raise BudgetError(_too_much(graph, found, board, options), hint=_LESS)
+        most = min(sum(capacities), options.ram or sys.maxsize)
+        hint = _by_rows(graph, choices, most, options) + _LESS
+        raise BudgetError(_too_much(graph, found, board, options), hint=hint)
     working = {name: choice for name, choice in choices.items() if name not in found.free}
     return Compiled(graph, working, arranged[0], options.layerwise, arranged[1], options.optimize)
 
@@ -145,19 +151,34 @@ def _arrange(
 def _plan(graph: Graph, choices: Mapping[str, Choice], most: int, options: Options) -> Plan:
     """The plan that `options` ask for; by rows as much as it takes to fit `most` bytes of RAM."""
     if options.layerwise:
-        return plan(graph, choices)
+        return plan(graph, choices, effort=options.effort)
     fed = options.input_rows
     if options.optimize == "size" and not fed:
-        whole = plan(graph, choices)
+        whole = plan(graph, choices, effort=options.effort)
         if whole.ram_bytes <= min(most, options.ram or most):
             return whole
-    found = plan_by_rows(graph, choices, ram=options.ram, fed=fed)
+    found = plan_by_rows(graph, choices, ram=options.ram, fed=fed, effort=options.effort)
     if options.ram is None and found.ram_bytes > most:
-        return plan_by_rows(graph, choices, ram=most, fed=fed)
+        return plan_by_rows(graph, choices, ram=most, fed=fed, effort=options.effort)
     return found
 
 
 _LESS = "allow more RAM, take a board that has more, or make these tensors smaller"
+_NAME = 40
+"""Characters of a tensor's name in an error: its end, as converters join names to long ones."""
+
+
+def _by_rows(graph: Graph, choices: Mapping[str, Choice], most: int, options: Options) -> str:
+    """A hint, where the model would fit if it were given its input row by row."""
+    if options.input_rows or options.layerwise:
+        return ""
+    try:
+        needed = _plan(graph, choices, most, replace(options, input_rows=True)).ram_bytes
+    except DataError:
+        return ""
+    if needed > most:
+        return ""
+    return f"feed the image row by row with --input-rows, which takes {needed:,} bytes; or "
 
 
 def _too_much(graph: Graph, plan: Plan, board: Board, options: Options) -> str:
@@ -169,8 +190,8 @@ def _too_much(graph: Graph, plan: Plan, board: Board, options: Options) -> str:
         limit = f"{board.name} has {has}"
     return (
         f"{graph.name} needs {plan.ram_bytes:,} bytes of RAM; {limit}. The peak is at"
-        f" {f'{peak.node} ({peak.op})' if peak.node else 'the inputs'}: "
-        + ", ".join(f"{live.name} {live.bytes:,}" for live in peak.tensors)
+        f" {f'{shorten(peak.node, _NAME)} ({peak.op})' if peak.node else 'the inputs'}: "
+        + ", ".join(f"{shorten(live.name, _NAME)} {live.bytes:,}" for live in peak.tensors)
     )
 
 

@@ -8,6 +8,8 @@ import threading
 import tty
 from contextlib import contextmanager
 
+from unicorn.unicorn_const import UC_HOOK_MEM_READ
+
 from edge_runtime.device.unicorn_target import UnicornTarget
 
 
@@ -67,3 +69,36 @@ class BoardOnPty:
             board = self._target.link._transport
             board.write(data)
             os.write(self._main, board.read(1.0))
+
+
+class CountingBoard(BoardOnPty):
+    """One whose DWT counts: each cycle stands for two bytes of code that ran.
+
+    Its registers are plain memory to the emulator, which no cycle passes in.
+    """
+
+    _CYCCNT = 0xE0001004
+
+    def flash(self, elf):
+        super().flash(elf)
+        machine = self._target._machine
+        (registers,) = (
+            kept
+            for kept, region in zip(machine._kept, _plain(self._board), strict=True)
+            if self._CYCCNT in range(region.start, region.end)
+        )
+        counter, uc, start = machine._counter, machine._uc, self._CYCCNT & ~0xFFF
+        fuel, cycles = counter.fuel, 0
+
+        def on_read(*_):
+            nonlocal fuel, cycles
+            cycles += max(0, fuel - counter.fuel) // 2
+            fuel = counter.fuel
+            registers[(self._CYCCNT - start) // 4] = cycles & 0xFFFFFFFF
+
+        uc.hook_add(UC_HOOK_MEM_READ, on_read, begin=self._CYCCNT, end=self._CYCCNT)
+
+
+def _plain(board):
+    """The regions of registers, but for the serial port's."""
+    return [r for r in board.peripherals if not r.start <= board.uart.base < r.end]

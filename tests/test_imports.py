@@ -13,13 +13,14 @@ FOLDERS = {"boards": "boards", "export": "export", "nas": "nas", "quant": "quant
 
 CORE = {
     "cache", "cases", "cycles", "errors", "evaluate", "files", "graph", "importers", "interpreter",
-    "kernels", "memory", "nibbles", "numerics", "ops", "passes", "units",
+    "kernels", "latency", "memory", "nibbles", "numerics", "ops", "passes", "units",
 }  # fmt: skip
 TOP = {
     "__main__", "accuracy", "api", "bench", "bench_flash", "bench_grid", "bench_parts",
-    "boards_doc", "cli", "diff", "emulation", "jobs", "measure", "measurement", "onnx_coverage", "onnx_coverage_page",
-    "power", "power_monitors", "profile_record", "profile_tables", "profiling", "progress",
-    "quickstart", "report", "results", "summary", "tables",
+    "boards_doc", "calibration", "cli", "diff", "emulation", "fit", "jobs", "latency_page",
+    "measure", "measurement", "onnx_coverage", "onnx_coverage_page", "power", "power_monitors",
+    "profile_record", "profile_tables", "profiling", "progress", "quickstart", "report",
+    "results", "sizes", "summary", "tables",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

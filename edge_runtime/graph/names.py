@@ -1,4 +1,4 @@
-"""Names that occur once."""
+"""Names that occur once, and names that are too long."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ class UniqueNames:
         self._taken.add(name)
         self._counts[wanted] = count
         return name
+
+
+def shorten(name: str, most: int) -> str:
+    """The end of a name, which tells more than its start, within `most` characters."""
+    return name if len(name) <= most else "\N{HORIZONTAL ELLIPSIS}" + name[len(name) - most + 1 :]

@@ -36,7 +36,7 @@ def problems_of(graph: Graph) -> list[Problem]:
     found = [
         Problem(tensor.name, "tensor", text)
         for tensor in graph.tensors.values()
-        for text in _tensor_problems(tensor)
+        for text in tensor_problems(tensor)
     ]
     wrong = {problem.node for problem in found}
     for node in graph.nodes:
@@ -106,7 +106,8 @@ def _within(data: Array, bounds: tuple[int, int]) -> bool:
     return not data.size or bool(bounds[0] <= data.min() and data.max() <= bounds[1])
 
 
-def _tensor_problems(tensor: Tensor) -> list[str]:
+def tensor_problems(tensor: Tensor) -> list[str]:
+    """Why `tensor` is not legal, whatever reads it; empty if it is."""
     found = []
     if any(size < 1 for size in tensor.shape):
         found.append(f"shape {tensor.shape} has a dimension that is dynamic or empty")

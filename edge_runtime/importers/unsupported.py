@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from edge_runtime.errors import EdgeRuntimeError, ModelError, Problem
 from edge_runtime.graph import Graph, Kind, Node
-from edge_runtime.graph.verify import node_problems
+from edge_runtime.graph.verify import node_problems, tensor_problems
 
 
 class UnsupportedError(Exception):
@@ -64,10 +64,11 @@ def _legal(graph: Graph) -> Graph:
     """The nodes that are legal by themselves; what no other one makes becomes an input."""
     made = {t.name for t in graph.tensors.values() if t.kind is not Kind.ACTIVATION}
     inputs: dict[str, None] = {}
+    sound = {t.name for t in graph.tensors.values() if not tensor_problems(t)}
     kept: list[Node] = []
     for node in graph.nodes:
-        known = all(name in graph.tensors for name in (*node.inputs, *node.outputs))
-        if not known or not made.isdisjoint({node.output}) or node_problems(graph, node):
+        judged = sound.issuperset((*node.inputs, *node.outputs))
+        if not judged or not made.isdisjoint({node.output}) or node_problems(graph, node):
             continue
         inputs.update(dict.fromkeys(name for name in node.inputs if name not in made))
         made.update((*node.inputs, *node.outputs))

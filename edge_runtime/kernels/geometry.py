@@ -14,6 +14,8 @@ LARGEST = 65535
 """er_window holds its numbers in 16 bits."""
 _STRIP_ELEMENTS, _STRIP_SLACK = 384, 6
 """Of er_depthwise_3x3_s8_dsp."""
+_COLUMNS_BYTES, _TOGETHER = 2048, 3
+"""Of the MVE kernels: ER_STRIP_BYTES and ER_PIXELS."""
 
 
 @dataclass(frozen=True)
@@ -128,13 +130,42 @@ class Sliding:
         return self.reach[0] * width * 2
 
     def strip_bytes(self) -> int:
-        """The int16 strip of rows of er_depthwise_3x3_s8_dsp, which says the same."""
+        """The int16 strip of rows of er_depthwise_3x3_s8_dsp."""
+        pitch, rows = self.strip()
+        return 2 * (((rows - 1) * self.window.stride[0] + 3) * pitch + _STRIP_SLACK)
+
+    def strip(self) -> tuple[int, int]:
+        """Elements from row to row of that strip, and rows of outputs that it makes.
+
+        The kernel says the same.
+        """
         stride, left = self.window.stride, self.window.pad_before[1]
         needed = (self.output[1] - 1) * stride[1] + 3 - left
         pitch = -(-max(needed, left + min(self.image[1], needed)) // 2) * 2
         held = _STRIP_ELEMENTS // pitch
         rows = min(self.output[0], max((held - 3) // stride[0] + 1 if held >= 3 else 0, 2))
-        return 2 * (((rows - 1) * stride[0] + 3) * pitch + _STRIP_SLACK)
+        return pitch, rows
+
+    def strip_columns(self, column_bytes: int) -> int:
+        """How many columns the strip of an MVE kernel holds: er_pixels_of_strip says for whom."""
+        stride, reach = self.window.stride[1], self.reach[1]
+        more = _COLUMNS_BYTES // column_bytes - reach
+        return (self._together(more // stride + 1 if more >= 0 else 0) - 1) * stride + reach
+
+    def patch_columns(self, column_bytes: int) -> int:
+        """The same of er_conv_s8_mve, where neighbours may have no columns in common."""
+        stride, taps = self.window.stride[1], self.kernel[1]
+        if self.window.dilation[1] == 1 and stride <= taps:
+            return self.strip_columns(column_bytes)
+        return self._together(_COLUMNS_BYTES // (taps * column_bytes)) * taps
+
+    def _together(self, fit: int) -> int:
+        """How many pixels of a row those kernels make from a strip that has room for so many."""
+        return min(self.output[1], max(fit - fit % _TOGETHER, _TOGETHER))
+
+    def are_pixels(self) -> bool:
+        """Whether each output is made of one pixel of the input, all in the same order."""
+        return self.taps == 1 and self.window.stride == (1, 1) and self.image == self.output
 
 
 def window_field(site: Site) -> Field:

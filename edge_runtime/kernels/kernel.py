@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from edge_runtime.graph import Array, Graph, Node, Op, Tensor
@@ -95,7 +95,8 @@ class Kernel:
     `source` is its file, relative to firmware/kernels. `reason` says in a few words how it works.
     `refuses` tells what it cannot do at a site ("a channel multiplier of 8"), or None where it can
     serve it; only then are `demand` and `parameters` called. With `by_table` it is given one table
-    of pointers to its operands, of which there may be any number.
+    of pointers to its operands, of which there may be any number. `terms` are counts that its time
+    depends on, where those of its operation (latency/terms.py) do not do.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Kernel:
     demand: Callable[[Site], Demand]
     parameters: Callable[[Site], Struct]
     by_table: bool = False
+    terms: Callable[[Site], Mapping[str, float]] | None = None
 
 
 def declare(
@@ -118,10 +120,12 @@ def declare(
     parameters: Callable[[Site], Struct],
     *,
     by_table: bool = False,
+    terms: Callable[[Site], Mapping[str, float]] | None = None,
 ) -> Kernel:
     """The kernel `name`, which is er_<op>_<type>_<isa> and that of its file in <isa>/."""
     isa = name.rpartition("_")[2]
-    return Kernel(name, isa, op, f"{isa}/{name}.c", reason, refuses, demand, parameters, by_table)
+    source = f"{isa}/{name}.c"
+    return Kernel(name, isa, op, source, reason, refuses, demand, parameters, by_table, terms)
 
 
 @dataclass(frozen=True)

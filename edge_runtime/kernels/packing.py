@@ -21,6 +21,8 @@ GROUP = 4
 """Elements that the DSP kernels unpack at once."""
 LANES = 4
 """Channels that the single-precision kernels work on at once."""
+VECTOR = 16
+"""Elements of a vector of MVE."""
 _PAIRS = (0, 2, 1, 3)
 """The order in which they come out: SXTB16 takes bytes 0 and 2, then 1 and 3."""
 
@@ -141,6 +143,29 @@ def channels_last(rows: Array) -> Array:
     return np.ascontiguousarray(rows.T).reshape(-1)
 
 
+def pack_vectors(rows: Int8, together: int, kernel: tuple[int, int] = (1, 1)) -> Int8:
+    """For the MVE kernels: vectors of so many channels alternate, zeros filling up both.
+
+    Elements of a channel go column by column of its kernel.
+    """
+    count, depth = rows.shape
+    turned = rows.reshape(count, *kernel, -1).swapaxes(1, 2).reshape(count, depth)
+    blocks = -(-depth // VECTOR)
+    filled = np.zeros((-(-count // together) * together, blocks * VECTOR), np.int8)
+    filled[:count, :depth] = turned
+    return filled.reshape(-1, together, blocks, VECTOR).swapaxes(1, 2).reshape(-1)
+
+
+def pack_squares(rows: Int8, kernel: tuple[int, int], side: int) -> Int8:
+    """For er_depthwise_s8_mve: see the head of that file."""
+    count = len(rows)
+    down, across = (-(-taps // side) for taps in kernel)
+    filled = np.zeros((count + count % 2, down * side, across * side), np.int8)
+    filled[:count, : kernel[0], : kernel[1]] = rows.reshape(-1, *kernel)
+    blocks = filled.reshape(-1, down, side, across, side)
+    return blocks.transpose(0, 1, 3, 4, 2).reshape(-1)
+
+
 def fill_square(rows: Int8, kernel: tuple[int, int], size: int) -> Int8:
     """Channel by channel, with zeros below and right of the kernel up to size x size taps."""
     filled = np.zeros((len(rows), size, size), np.int8)
@@ -195,11 +220,17 @@ def nibbles_first(rows: Int8) -> Int8:
 
 def pack_groups(rows: Int8) -> Int8:
     """For er_conv_s16_dsp: see the head of that file."""
-    count, depth = rows.shape
-    groups = -(-depth // GROUP)
-    filled = np.zeros((count, groups * GROUP), np.int8)
-    filled[:, :depth] = rows
-    return filled.reshape(count, groups, GROUP)[..., _PAIRS].reshape(-1)
+    return _fill(rows, GROUP).reshape(len(rows), -1, GROUP)[..., _PAIRS].reshape(-1)
+
+
+def pack_halves(rows: Int8) -> Int8:
+    """For er_conv_s16_mve: see the head of that file."""
+    return _fill(rows, VECTOR // 2).reshape(-1)
+
+
+def _fill(rows: Int8, group: int) -> Int8:
+    """Rows with zeros at their end up to whole groups."""
+    return np.pad(rows, ((0, 0), (0, -rows.shape[1] % group)))
 
 
 def pack_row_pairs(rows: Int8) -> Int8:

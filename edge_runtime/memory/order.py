@@ -18,6 +18,8 @@ _COST = 10
 """Effort to look at one step from one state."""
 _BEAM = 30
 """States of one depth that are carried on where the search for the least peak is given up."""
+_EFFORT_A_STATE = 10_000
+"""Who allows less than that for each of them is content with fewer."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def least_peak(problem: Problem, effort: Effort) -> tuple[tuple[int, ...], int]:
     walk = _Walk(problem)
     start = walk.start()
     ticket = count()
+    width = max(1, min(_BEAM, effort.left // _EFFORT_A_STATE))
     # Smallest peak first, then the deepest: on a plateau this goes straight to the end.
     heap = [(walk.floor(), 0, start.live, next(ticket), start, (-1, 0))]
     came: dict[int, tuple[int, int]] = {}
@@ -67,7 +70,7 @@ def least_peak(problem: Problem, effort: Effort) -> tuple[tuple[int, ...], int]:
         if not state.ready:
             return _unwind(came, state.done), peak
         if not effort.spend(_COST * len(state.ready)):
-            return _beam(walk, len(problem.jobs)), peak
+            return _beam(walk, len(problem.jobs), width), peak
         for step in walk.useful_steps(state, peak):
             after = walk.after(state, step)
             if after.done not in came:
@@ -83,8 +86,8 @@ def _unwind(came: Mapping[int, tuple[int, int]], done: int) -> tuple[int, ...]:
     return tuple(reversed(order))
 
 
-def _beam(walk: _Walk, jobs: int) -> tuple[int, ...]:
-    """A good order: the best few states of each depth are carried on."""
+def _beam(walk: _Walk, jobs: int, width: int) -> tuple[int, ...]:
+    """A good order: the best `width` states of each depth are carried on."""
     level: list[tuple[int, _State, tuple[int, ...]]] = [(0, walk.start(), ())]
     for _ in range(jobs):
         best: dict[int, tuple[int, _State, tuple[int, ...]]] = {}
@@ -93,7 +96,7 @@ def _beam(walk: _Walk, jobs: int) -> tuple[int, ...]:
                 after, most = walk.after(state, step), max(peak, step.cost)
                 if after.done not in best or most < best[after.done][0]:
                     best[after.done] = (most, after, (*order, step.job))
-        level = sorted(best.values(), key=lambda entry: (entry[0], entry[1].live))[:_BEAM]
+        level = sorted(best.values(), key=lambda entry: (entry[0], entry[1].live))[:width]
     return level[0][2]
 
 

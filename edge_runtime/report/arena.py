@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge_runtime.graph.names import shorten
 from edge_runtime.memory import Placement
 from edge_runtime.report.model import ReportData
 from edge_runtime.report.svg import Drawing
-from edge_runtime.report.text import shorten, ticks
+from edge_runtime.report.text import ticks
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 16.0, 34.0, 58.0
 _HEIGHT = 300.0

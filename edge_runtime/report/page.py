@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from edge_runtime.graph.names import shorten
 from edge_runtime.report import text
 from edge_runtime.report.arena import draw_arena
 from edge_runtime.report.model import ReportData
@@ -23,8 +24,9 @@ def render(data: ReportData) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("amount", "count", "ratio", "shape", "share", "shorten"):
+    for name in ("amount", "count", "ratio", "shape", "share"):
         environment.filters[name] = getattr(text, name)
+    environment.filters["shorten"] = shorten
     search = data.search if data.search and data.search.candidates else None
     return environment.get_template("report.html").render(
         data=data,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from edge_runtime.graph.names import shorten
 from edge_runtime.quant import LayerError, Report
-from edge_runtime.report.text import shorten
 
 WORST_LAYERS = 5
 LONGEST_NAME = 32

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edge_runtime.graph.names import shorten
 from edge_runtime.measurement import Layer
 from edge_runtime.report import text
 from edge_runtime.report.model import Accuracy, Budget, ReportData
@@ -106,8 +107,8 @@ def print_report(data: ReportData, console: Console) -> None:
 def peak_line(data: ReportData) -> str:
     """The peak in one sentence."""
     plan = data.plan
-    where = f"step {plan.peak.step}, {plan.peak.op} {text.shorten(plan.peak.node, 32)}".rstrip()
-    names = (f"{text.shorten(t.name, 32)} ({t.bytes:,})" for t in plan.peak.tensors)
+    where = f"step {plan.peak.step}, {plan.peak.op} {shorten(plan.peak.node, 32)}".rstrip()
+    names = (f"{shorten(t.name, 32)} ({t.bytes:,})" for t in plan.peak.tensors)
     tensors = ", ".join(names)
     scratch = f", scratch ({plan.peak.scratch_bytes:,})" if plan.peak.scratch_bytes else ""
     return (

@@ -37,11 +37,6 @@ def shape(sizes: Sequence[int]) -> str:
     return " \N{MULTIPLICATION SIGN} ".join(map(str, sizes)) if sizes else "scalar"
 
 
-def shorten(name: str, most: int) -> str:
-    """The end of a name, which tells more than its start, within `most` characters."""
-    return name if len(name) <= most else "\N{HORIZONTAL ELLIPSIS}" + name[len(name) - most + 1 :]
-
-
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round numbers from `low` to `high`: multiples of 1, 2 or 5 times a power of ten."""
     if high <= low:

@@ -52,7 +52,9 @@ def test_a_board_is_whole(name):
     assert all(space.size % 1024 == 0 for space in (board.flash, *ram))
     assert all(len(source) > 8 for source in board.sources)
     assert board.isas[-1] == "ref"
-    assert ("dsp" in board.isas) == (board.core in {"cortex-m4", "cortex-m7", "cortex-m33"})
+    assert ("dsp" in board.isas) == (
+        board.core in {"cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"}
+    )
 
 
 def test_boards_that_can_be_flashed_say_how_and_as_what_they_show_up():

@@ -19,6 +19,7 @@ from edge_runtime.boards import load_board
 from edge_runtime.cases import Cases, load_arrays
 from edge_runtime.device.build import build
 from edge_runtime.device.link import Unplugged
+from edge_runtime.emulation import random_case
 from edge_runtime.errors import BoardError, DataError, LinkError
 from edge_runtime.export.firmware import Options
 from edge_runtime.export.manifest import Manifest
@@ -172,7 +173,7 @@ def test_a_stage_is_told_layer_by_layer(tmp_path, models):
     graph = api.load(models / "mlperf_vww_mobilenetv1_025_96_int8.tflite")
     options = Options(keep_dead_channels=True)
     folder = api.export(graph, "stm32f405", tmp_path / "firmware", options=options).folder
-    case = profiling.random_case(Manifest.load(folder))
+    case = random_case(Manifest.load(folder))
     record = api.profile(folder, "emulated", case).record
     assert sum(layer.stage is not None for layer in record.layers) >= 4
     assert record.agrees

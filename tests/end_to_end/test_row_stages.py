@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from builder import Builder
 from edge_runtime import api
 from edge_runtime.boards import load_board
 from edge_runtime.cases import Cases
-from edge_runtime.errors import DataError
+from edge_runtime.errors import BudgetError, DataError
 from edge_runtime.export.firmware import Options
 from edge_runtime.graph import Activation, Graph, Window
 from edge_runtime.kernels import choose
@@ -89,6 +90,22 @@ def test_what_cannot_be_fed_by_rows_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="one input") as caught:
         api.export(both, "host", tmp_path / "fw", options=Options(input_rows=True))
     assert "--input-rows" in caught.value.hint
+
+
+def test_too_little_ram_tells_what_feeding_rows_would_take(tmp_path: Path) -> None:
+    build = Builder()
+    value = build.conv(build.input(1, 48, 48, 4), 4, (3, 3), Window((2, 2)))
+    graph = build.graph(build.conv(value, 4, (3, 3), Window((2, 2))))
+    with pytest.raises(BudgetError) as caught:
+        api.export(graph, "nucleo_l4r5zi", tmp_path / "fw", options=Options(ram=8_000))
+    told = re.search(r"--input-rows, which takes ([\d,]+) bytes", caught.value.hint)
+    assert told is not None
+    options = Options(ram=8_000, input_rows=True)
+    exported = api.export(graph, "nucleo_l4r5zi", tmp_path / "fw", options=options)
+    assert exported.manifest.ram_bytes == int(told[1].replace(",", ""))
+    with pytest.raises(BudgetError) as caught:
+        api.export(graph, "nucleo_l4r5zi", tmp_path / "fw", options=Options(ram=500))
+    assert "--input-rows" not in caught.value.hint
 
 
 def test_more_ram_makes_fewer_rows_and_less_work() -> None:

@@ -79,6 +79,8 @@ def _page(record: Record) -> str:
     size, big, big_name = record.largest
     minutes = (time.monotonic() - record.began) / 60
     findings = [f"- seed {finding}" for finding in record.findings] or ["Nothing."]
+    if record.findings:
+        findings += ["", "Seeds that found something are kept in tests/fuzz/test_found.py."]
     return "\n".join(
         [
             "# Fuzzing",

@@ -18,8 +18,10 @@ FOUND = {
     8155: "backend/test_split_equal_parts_default_axis_opset18.onnx",  # ONNX's inference aborts
     18242: "shared/derived_kaijiang_resnet8_cifar10_qdq_perch.onnx",  # LSTM of an image
     32744: "backend/test_eyelike_populate_off_main_diagonal.onnx",  # ONNX's inference faults
+    41043: "operation/2-SUM int8-0.tflite",  # a type of options without a table
     27446: "operation/1-leaky_relu_falling-3.tflite",  # a slope that is no number
     22095: "operation/6-batch_to_space-2.tflite",  # crops that do not fit the block
+    7741: "operation/4-conv int16, short bias-2.tflite",  # a scale of 0
 }
 OTHERS = 300
 

@@ -30,6 +30,7 @@ from sites import (
     softmax,
     windows,
 )
+from vector_cases import VECTOR_CASES
 
 from edge_runtime.graph import Activation, Rounding
 from edge_runtime.kernels import KERNELS, Choice
@@ -192,6 +193,8 @@ CASES = [
     *LINEAR_CASES,
     *axis_cases(),
     *ELEMENTWISE_CASES,
+    *VECTOR_CASES,
+    *rounded_once(VECTOR_CASES[:60], 4),
 ]
 
 

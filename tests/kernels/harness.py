@@ -120,6 +120,11 @@ def sources(isa: str) -> list[Path]:
     return [kernel_folder() / name for name in names]
 
 
+def kernel_fingerprint() -> str:
+    """Changes with any kernel."""
+    return _fingerprint(kernel_folder())
+
+
 def _fingerprint(*folders: Path) -> str:
     files = sorted(path for folder in folders for path in folder.rglob("*.[ch]"))
     return digest(*(path.read_bytes() for path in files))
@@ -244,6 +249,51 @@ class Run:
     stack_bytes: int
 
 
+@dataclass(frozen=True)
+class Laid:
+    """A call laid out in memory from `start` on, with a guard round each buffer."""
+
+    call: Call
+    start: int
+    image: bytes
+    addresses: tuple[int, ...]
+    """Of the buffers."""
+    arguments: tuple[int, ...]
+
+    @staticmethod
+    def at(start: int, call: Call) -> Laid:
+        """`call` from the address `start` on, which is a multiple of four."""
+        buffers = call.buffers()
+        addresses: list[int] = []
+        image = bytearray()
+        for buffer in buffers:
+            image += _GUARD
+            addresses.append(start + len(image))
+            image += buffer.ljust(-(-len(buffer) // 4) * 4, b"\xa5")
+        pointers = dict(zip(call.constants, addresses, strict=False))
+        if call.kernel.by_table:
+            given = [addresses[index - 1] for index in call.operand_buffers()]
+            at = addresses[-1] - start
+            image[at : at + 4 * len(given)] = struct.pack(f"<{len(given)}I", *given)
+        image += _GUARD
+        at = start + len(image)
+        image += pack(call.struct, pointers, 4) + _GUARD
+        image += bytes(-len(image) % 4)
+        passed = (0 if i == NULL else addresses[i - 1] for i in call.arguments())
+        return Laid(call, start, bytes(image), tuple(addresses), (at, *passed))
+
+    def written(self, after: bytes) -> bytes:
+        """The outputs, of this memory as it is after the call; guards must be unchanged."""
+        place, results = 0, []
+        for address, buffer in zip(self.addresses, self.call.buffers(), strict=True):
+            at = address - self.start
+            assert after[place:at] == self.image[place:at], "written beside a buffer"
+            place = at + len(buffer)
+            results.append(after[at:place])
+        assert after[place:] == self.image[place:], "written behind the last buffer"
+        return self.call.written(results)
+
+
 class Core:
     """An emulated core with all kernels of its ISAs in flash, called one at a time."""
 
@@ -254,7 +304,7 @@ class Core:
         self._processor = PROCESSORS[described.core]
         elf = cached(
             "kernel-tests",
-            digest(_fingerprint(kernel_folder()), _SCRIPT, board, find_toolchain(compiler).version),
+            digest(kernel_fingerprint(), _SCRIPT, board, find_toolchain(compiler).version),
             f"{compiler}.elf",
             lambda path: _build_core(board, compiler, path),
         )
@@ -276,37 +326,17 @@ class Core:
 
     def run(self, call: Call, *, count: bool = False) -> Run:
         """Run `call`, with guards round each buffer and below the stack."""
-        buffers = call.buffers()
-        addresses: list[int] = []
-        image = bytearray(b"\xa5" * _STACK_BYTES)
-        for buffer in buffers:
-            image += _GUARD
-            addresses.append(_RAM + len(image))
-            image += buffer.ljust(-(-len(buffer) // 4) * 4, b"\xa5")
-        pointers = dict(zip(call.constants, addresses, strict=False))
-        if call.kernel.by_table:
-            given = [addresses[index - 1] for index in call.operand_buffers()]
-            at = addresses[-1] - _RAM
-            image[at : at + 4 * len(given)] = struct.pack(f"<{len(given)}I", *given)
-        image += _GUARD
-        at = _RAM + len(image)
-        image += pack(call.struct, pointers, 4) + _GUARD
-        self._uc.mem_write(_RAM, bytes(image))
-        arguments = [0 if i == NULL else addresses[i - 1] for i in call.arguments()]
-        instructions = self._call(self.symbols[call.kernel.name], [at, *arguments], count)
-        after = self._uc.mem_read(_RAM, len(image))
-        place = _STACK_BYTES
-        results = []
-        for address, buffer in zip(addresses, buffers, strict=True):
-            assert bytes(after[place : address - _RAM]) == bytes(image[place : address - _RAM])
-            results.append(bytes(after[address - _RAM : address - _RAM + len(buffer)]))
-            place = address - _RAM + len(buffer)
-        assert bytes(after[place:]) == bytes(image[place:]), "written behind the last buffer"
+        laid = Laid.at(_RAM + _STACK_BYTES, call)
+        stack = b"\xa5" * _STACK_BYTES
+        self._uc.mem_write(_RAM, stack + laid.image)
+        function = self.symbols[call.kernel.name]
+        instructions = self._call(function, laid.arguments, count)
+        after = bytes(self._uc.mem_read(_RAM, len(stack) + len(laid.image)))
         free = next(i for i, byte in enumerate(after) if byte != 0xA5)
         assert free > 64, "stack overflow"
-        return Run(call.written(results), instructions, _STACK_BYTES - free)
+        return Run(laid.written(after[_STACK_BYTES:]), instructions, _STACK_BYTES - free)
 
-    def _call(self, function: int, arguments: list[int], count: bool) -> int | None:
+    def _call(self, function: int, arguments: Sequence[int], count: bool) -> int | None:
         uc, processor = self._uc, self._processor
         registers, link = _ARGUMENTS[self._architecture]
         stack = _RAM + _STACK_BYTES - 8 * max(0, len(arguments) - len(registers))
@@ -340,17 +370,23 @@ class Core:
         return len(list(sizes(bytes(self._uc.mem_read(address, size)), self._architecture)))
 
 
-def _build_core(board_name: str, compiler: str, elf: Path) -> None:
+def _build_core(board: str, compiler: str, elf: Path) -> None:
+    freestanding = kernel_folder().parent / "runtime/freestanding.c"
+    link_kernels(board, compiler, _SCRIPT, "er_conv_s8_ref", [freestanding], elf)
+
+
+def link_kernels(
+    board_name: str, compiler: str, script: str, entry: str, others: Sequence[Path], elf: Path
+) -> None:
+    """All kernels of a board in one program, with `others`: what compilers call, and more."""
     board = load_board(board_name)
     toolchain = find_toolchain(compiler)
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "image.ld"
-        script.write_text(_SCRIPT)
+        linker = Path(folder) / "image.ld"
+        linker.write_text(script)
         flags = [*toolchain.compile_flags(board, "speed"), "-I", str(kernel_folder() / "include")]
-        # GCC may call memset; Clang's runtime library has its own.
-        helpers = [kernel_folder().parent / "runtime/freestanding.c"]
         objects = []
-        for source in [*itertools.chain.from_iterable(map(sources, board.isas)), *helpers]:
+        for source in [*itertools.chain.from_iterable(map(sources, board.isas)), *others]:
             made = Path(folder) / f"{source.stem}.o"
             toolchain.run([*flags, "-c", str(source), "-o", str(made)], what=f"compile {source}")
             objects.append(str(made))
@@ -358,9 +394,9 @@ def _build_core(board_name: str, compiler: str, elf: Path) -> None:
         kept = [f"-Wl,-u,{kernel.name}" for kernel in KERNELS if kernel.isa in board.isas]
         toolchain.run(
             [
-                *(*toolchain.core_flags(board), *own, f"-Wl,-T,{script}"),
+                *(*toolchain.core_flags(board), *own, f"-Wl,-T,{linker}"),
                 *(
-                    "-Wl,-e,er_conv_s8_ref",
+                    f"-Wl,-e,{entry}",
                     "-Wl,--gc-sections",
                     *dict.fromkeys(kept),
                     *objects,

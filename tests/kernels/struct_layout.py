@@ -33,7 +33,7 @@ class Field:
 def headers() -> str:
     """All headers of the kernels but those of one ISA, which hold no parameters."""
     files = sorted((kernel_folder() / "include").glob("*.h"))
-    kept = [file for file in files if not file.stem.endswith("_dsp")]
+    kept = [file for file in files if not file.stem.endswith(("_dsp", "_mve"))]
     return "\n".join(file.read_text(encoding="utf-8") for file in kept)
 
 

@@ -7,6 +7,7 @@ import shutil
 import pytest
 from cases import CASES, every_call
 from harness import ISAS, Call, Core, Host
+from qemu import QemuCore
 from sites import Case
 
 from edge_runtime.kernels import KERNELS
@@ -39,3 +40,13 @@ def test_emulated_core(board: str) -> None:
     core = Core(board)
     for case, call in every_call(CASES, core.isas):
         assert case.matches(core.run(call).output), told(case, call)
+
+
+@pytest.mark.parametrize("compiler", ["zig", pytest.param("gcc", marks=pytest.mark.gcc)])
+def test_core_of_qemu(compiler: str) -> None:
+    if compiler == "gcc" and shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("arm-none-eabi-gcc is not installed")
+    core = QemuCore("mps3_an547", compiler)
+    pairs = list(every_call(CASES, core.isas))
+    for (case, call), output in zip(pairs, core.run([c for _, c in pairs]), strict=True):
+        assert case.matches(output), told(case, call)

@@ -9,6 +9,7 @@ from harness import Core, Host
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from linear_cases import FLOATS, INTEGERS, layer
+from qemu import QemuCore
 from sites import HOSTILE_NUMBERS, Case, conv, depthwise, linear
 
 from edge_runtime.graph import Activation, Window
@@ -18,6 +19,7 @@ small = st.integers(1, 6)
 pairs = st.tuples(small, small)
 paddings = st.tuples(st.integers(0, 3), st.integers(0, 3))
 seeds = st.integers(0, 2**32 - 1)
+channels = st.one_of(st.integers(1, 9), st.integers(10, 40))
 numbers = st.sampled_from(list(HOSTILE_NUMBERS.values()))
 
 
@@ -34,7 +36,7 @@ def convolutions(draw: st.DrawFn) -> Case:
     least = [max(1, reach[i] - window.pad_before[i] - window.pad_after[i]) for i in (0, 1)]
     size = tuple(least[i] + draw(st.integers(0, 7)) for i in (0, 1))
     random = np.random.default_rng(draw(seeds))
-    in_c, other = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    in_c, other = draw(channels), draw(channels)
     if draw(st.booleans()):
         return conv("", (*size, in_c), (other, *kernel, in_c), window, draw(numbers), random)
     out_c = in_c * draw(st.sampled_from([1, 1, 2, 3]))
@@ -82,6 +84,11 @@ def machines() -> tuple[Host, dict[str, Core]]:
     return Host(), {"m0": m0, "ref": m4, "dsp": m4}
 
 
+@pytest.fixture(scope="module")
+def qemu() -> QemuCore:
+    return QemuCore("mps3_an547")
+
+
 @settings(
     max_examples=60,
     deadline=None,
@@ -96,3 +103,11 @@ def test_random_shapes(machines: tuple[Host, dict[str, Core]], found: list[Case]
         assert case.matches(output), (call.kernel.name, call.over, call.struct)
         core = cores[call.kernel.isa]
         assert case.matches(core.run(call).output), (call.kernel.name, call.over, call.struct)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(found=st.lists(st.one_of(convolutions(), products()), min_size=1, max_size=20))
+def test_random_shapes_in_qemu(qemu: QemuCore, found: list[Case]) -> None:
+    pairs = list(every_call(found, ["mve"]))
+    for (case, call), output in zip(pairs, qemu.run([c for _, c in pairs]), strict=True):
+        assert case.matches(output), (call.kernel.name, call.over, call.struct)

@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 from harness import ISAS, Call, Core, Host
+from qemu import QemuCore
 from sites import Case, Numbers, conv, depthwise, linear
 
 from edge_runtime import numerics
@@ -134,3 +135,10 @@ def test_core(board: str, isa: str) -> None:
     for shifts, numbers in variants(isa):
         for call, expected in cases(isa, shifts, numbers):
             assert core.run(call).output == expected, call.kernel.name
+
+
+def test_core_of_qemu() -> None:
+    pairs = [pair for shifts, numbers in variants("mve") for pair in cases("mve", shifts, numbers)]
+    outputs = QemuCore("mps3_an547").run([call for call, _ in pairs])
+    for (call, expected), output in zip(pairs, outputs, strict=True):
+        assert output == expected, call.kernel.name

@@ -13,6 +13,7 @@ from builder import SOFTMAX, Builder
 from rich.console import Console
 
 from edge_runtime.graph import DType
+from edge_runtime.graph.names import shorten
 from edge_runtime.kernels import choose
 from edge_runtime.memory import plan
 from edge_runtime.ops import Softmax
@@ -21,7 +22,7 @@ from edge_runtime.report.arena import draw_arena
 from edge_runtime.report.page import render, write_report
 from edge_runtime.report.pareto import front
 from edge_runtime.report.tables import print_report
-from edge_runtime.report.text import amount, shorten, ticks
+from edge_runtime.report.text import amount, ticks
 
 
 def report_data() -> ReportData:

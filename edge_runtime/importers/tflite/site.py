@@ -109,7 +109,7 @@ Converter = Callable[[Site], None]
 
 def options_of(operator: FileOperator, name: str) -> Any:
     """The options table of the type `name`; UnsupportedError where there is none."""
-    if operator.options_type != getattr(schema.BuiltinOptions, name):
+    if operator.options_type != getattr(schema.BuiltinOptions, name) or operator.options is None:
         raise UnsupportedError(f"the operator has no {name}")
     options = getattr(schema, name)()
     options.Init(operator.options.Bytes, operator.options.Pos)

@@ -10,6 +10,7 @@ from edge_runtime.kernels.catalog import (
     elementwise,
     linear,
     linear_float,
+    linear_mve,
     linear_narrow,
     linear_wide,
     matmul,
@@ -25,6 +26,7 @@ from edge_runtime.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
     *linear.KERNELS,
+    *linear_mve.KERNELS,
     *linear_narrow.KERNELS,
     *linear_wide.KERNELS,
     *linear_float.KERNELS,

@@ -191,6 +191,9 @@ def _rectified(op: type[Op]) -> Kernel:
 
 
 _INTEGERS = (
+    declare(
+        "er_clamp_s8_mve", ops.Clamp, "16 elements at a time", _same_grid, _over, _clamp_struct
+    ),
     declare("er_clamp_s8_dsp", ops.Clamp, "by SEL", _same_grid, _over, _clamp_struct),
     declare("er_clamp_s8_ref", ops.Clamp, "portable C", _same_grid, _over, _clamp_struct),
     *map(_tabulated, _UNARY),

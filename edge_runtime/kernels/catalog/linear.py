@@ -7,6 +7,15 @@ from collections.abc import Callable
 from edge_runtime.graph import Array, DType
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
+from edge_runtime.kernels.loops import (
+    by_all_taps,
+    by_four_channels,
+    by_four_outputs,
+    by_four_pixels,
+    by_four_rows,
+    by_strips,
+    by_taps,
+)
 from edge_runtime.kernels.packing import (
     channels_first,
     channels_last,
@@ -51,7 +60,8 @@ def _symmetric(site: Site) -> str | None:
     return f"weights with the zero point {zero}" if zero else None
 
 
-def _window(site: Site) -> str | None:
+def symmetric_window(site: Site) -> str | None:
+    """What kernels for weights without zero point refuse."""
     return _images(site) or _symmetric(site)
 
 
@@ -61,17 +71,19 @@ def several_groups(site: Site) -> str | None:
     return f"{groups} groups of channels" if groups > 1 else None
 
 
-def _ungrouped(site: Site) -> str | None:
-    return _window(site) or several_groups(site)
+def ungrouped(site: Site) -> str | None:
+    """The same, and several groups of channels."""
+    return symmetric_window(site) or several_groups(site)
 
 
-def _rows(site: Site) -> str | None:
+def row_weights(site: Site) -> str | None:
+    """What fully connected kernels refuse."""
     return packed(site, DType.INT8, DType.INT8) or _symmetric(site)
 
 
-def _single_channel(site: Site) -> str | None:
+def single_channel(site: Site) -> str | None:
     """Depthwise convolution of one channel is a convolution."""
-    refused = _window(site)
+    refused = symmetric_window(site)
     if refused is None and site.inputs[0].shape[3] != 1:
         return f"{site.inputs[0].shape[3]} input channels (one)"
     return refused
@@ -79,7 +91,7 @@ def _single_channel(site: Site) -> str | None:
 
 def plain_depthwise(site: Site) -> str | None:
     """Refuses all but a channel of output for each of input."""
-    return _window(site) or _multiplied(site)
+    return symmetric_window(site) or _multiplied(site)
 
 
 def _multiplied(site: Site) -> str | None:
@@ -89,7 +101,7 @@ def _multiplied(site: Site) -> str | None:
 
 def _strips(site: Site) -> str | None:
     """What er_depthwise_3x3_s8_dsp cannot do, or er_depthwise_s8_dsp does with less."""
-    refused = _window(site)
+    refused = symmetric_window(site)
     if refused is not None:
         return refused
     slide = Sliding.of(site)
@@ -231,7 +243,8 @@ def _is_uniform(site: Site) -> bool:
 _CONSTANTS = pointers("weights", "bias", "mantissa", "shift")
 
 
-def _conv_struct(site: Site) -> Struct:
+def conv_struct(site: Site) -> Struct:
+    """The parameters of convolutions in one group, and of depthwise ones."""
     op = site.node.op
     assert isinstance(op, Conv2D | DepthwiseConv2D)
     return Struct(
@@ -262,7 +275,8 @@ def _grouped_struct(site: Site) -> Struct:
     )
 
 
-def _linear_struct(site: Site) -> Struct:
+def linear_struct(site: Site) -> Struct:
+    """The parameters of fully connected kernels."""
     op = site.node.op
     assert isinstance(op, FullyConnected)
     out, depth = site.inputs[1].shape
@@ -286,34 +300,44 @@ KERNELS = (
         "channel planes, 2 outputs by SMLAD",
         _strips,
         _depthwise_3x3_dsp,
-        _conv_struct,
+        conv_struct,
+        terms=by_strips,
     ),
     declare(
         "er_conv_s8_dsp",
         Conv2D,
         "2 channels x 4 pixels by SMLAD",
-        _ungrouped,
+        ungrouped,
         _conv_dsp,
-        _conv_struct,
+        conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_conv_s8_dsp",
         DepthwiseConv2D,
         "one input channel: as a convolution, 2 channels x 4 pixels by SMLAD",
-        _single_channel,
+        single_channel,
         _conv_dsp,
-        _conv_struct,
+        conv_struct,
+        terms=by_four_pixels,
     ),
     declare(
         "er_depthwise_s8_dsp",
         DepthwiseConv2D,
         "4 channels at a time by SMLABB",
-        _window,
+        symmetric_window,
         _depthwise_dsp,
-        _conv_struct,
+        conv_struct,
+        terms=by_taps,
     ),
     declare(
-        "er_linear_s8_dsp", FullyConnected, "4 rows by SMLAD", _rows, _linear_dsp, _linear_struct
+        "er_linear_s8_dsp",
+        FullyConnected,
+        "4 rows by SMLAD",
+        row_weights,
+        _linear_dsp,
+        linear_struct,
+        terms=by_four_rows,
     ),
     declare(
         "er_depthwise_s8_m0",
@@ -321,43 +345,52 @@ KERNELS = (
         "pixel by pixel",
         _small_factors(plain_depthwise),
         _depthwise_m0,
-        _conv_struct,
+        conv_struct,
+        terms=by_all_taps,
     ),
     declare(
         "er_conv_s8_m0",
         Conv2D,
         "4 channels at a time",
-        _small_factors(_ungrouped),
+        _small_factors(ungrouped),
         _conv_m0,
-        _conv_struct,
+        conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_conv_s8_m0",
         DepthwiseConv2D,
         "one input channel: as a convolution, 4 channels at a time",
-        _small_factors(_single_channel),
+        _small_factors(single_channel),
         _conv_m0,
-        _conv_struct,
+        conv_struct,
+        terms=by_four_channels,
     ),
     declare(
         "er_linear_s8_m0",
         FullyConnected,
         "4 rows at a time",
-        _small_factors(_rows),
+        _small_factors(row_weights),
         _linear_ref,
-        _linear_struct,
+        linear_struct,
+        terms=by_four_outputs,
     ),
-    declare("er_conv_s8_ref", Conv2D, "portable C", _ungrouped, _conv_ref, _conv_struct),
+    declare("er_conv_s8_ref", Conv2D, "portable C", ungrouped, _conv_ref, conv_struct),
     declare(
         "er_conv_s8_ref",
         DepthwiseConv2D,
         "portable C; one input channel: as a convolution",
-        _single_channel,
+        single_channel,
         _conv_ref,
-        _conv_struct,
+        conv_struct,
     ),
     declare(
-        "er_depthwise_s8_ref", DepthwiseConv2D, "portable C", _window, _depthwise_ref, _conv_struct
+        "er_depthwise_s8_ref",
+        DepthwiseConv2D,
+        "portable C",
+        symmetric_window,
+        _depthwise_ref,
+        conv_struct,
     ),
     declare(
         "er_conv_grouped_s8_ref",
@@ -383,6 +416,8 @@ KERNELS = (
         _transposed,
         _grouped_struct,
     ),
-    declare("er_linear_s8_ref", FullyConnected, "portable C", _rows, _linear_ref, _linear_struct),
+    declare(
+        "er_linear_s8_ref", FullyConnected, "portable C", row_weights, _linear_ref, linear_struct
+    ),
 )
 """In order of preference within an ISA and an operation."""

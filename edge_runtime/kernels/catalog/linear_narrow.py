@@ -12,6 +12,7 @@ from edge_runtime.graph import DType, Op
 from edge_runtime.kernels.catalog import linear
 from edge_runtime.kernels.geometry import Sliding
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
+from edge_runtime.kernels.loops import by_planes
 from edge_runtime.kernels.packing import (
     Int8,
     linear_constants,
@@ -64,7 +65,7 @@ def _narrow(
         scratch_bytes = scratch(site, asked.scratch_bytes)
         return replace(asked, scratch_bytes=scratch_bytes, constants=constants)
 
-    return declare(name, op, reason, refuses, demand, relative.parameters)
+    return declare(name, op, reason, refuses, demand, relative.parameters, terms=relative.terms)
 
 
 def _pack_channel_pairs(site: Site, rows: Int8) -> Int8:
@@ -108,6 +109,7 @@ KERNELS = (
         _planes,
         _ring,
         _relative("er_depthwise_s8_dsp", DepthwiseConv2D).parameters,
+        terms=by_planes,
     ),
     _narrow(
         "er_linear_s8w4_dsp",

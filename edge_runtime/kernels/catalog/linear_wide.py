@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edge_runtime.graph import DType
 from edge_runtime.kernels.catalog.linear import group_count, several_groups
 from edge_runtime.kernels.geometry import LARGEST, Sliding, image_rows, pixel_window, window_field
-from edge_runtime.kernels.kernel import Demand, Site, declare
+from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
+from edge_runtime.kernels.loops import by_two_pixels, by_two_rows
 from edge_runtime.kernels.packing import (
     GROUP,
+    VECTOR,
+    Int8,
     channels_first,
     channels_last,
     pack_groups,
+    pack_halves,
     wide_constants,
 )
 from edge_runtime.kernels.refusals import packed
@@ -59,23 +65,29 @@ def _row_count(site: Site) -> int:
     return site.inputs[0].elements // site.inputs[1].shape[1]
 
 
-def _patches(pixels: int, depth: int) -> int:
-    """Bytes of the patches of er_conv_s16_dsp."""
-    return min(2, pixels) * 2 * GROUP * -(-depth // GROUP)
+def _patches(pixels: int, depth: int, group: int) -> int:
+    """Bytes of the patches of er_conv_s16_dsp and er_conv_s16_mve."""
+    return min(2, pixels) * 2 * group * -(-depth // group)
 
 
-def _conv_dsp(site: Site) -> Demand:
-    sliding, images = Sliding.of(site), site.inputs[0].shape[0]
-    pixels = sliding.output[0] * sliding.output[1]
-    scratch = _patches(pixels, sliding.taps * sliding.in_c)
-    constants = wide_constants(site, pack_groups)
-    over = sliding.trailing(images)
-    return Demand(scratch, over, constants, images=images, rows=image_rows(site))
+def _conv_pairs(group: int, pack: Callable[[Int8], Int8]) -> Callable[[Site], Demand]:
+    def demand(site: Site) -> Demand:
+        sliding, images = Sliding.of(site), site.inputs[0].shape[0]
+        pixels = sliding.output[0] * sliding.output[1]
+        scratch = _patches(pixels, sliding.taps * sliding.in_c, group)
+        constants = wide_constants(site, pack)
+        over = sliding.trailing(images)
+        return Demand(scratch, over, constants, images=images, rows=image_rows(site))
+
+    return demand
 
 
-def _linear_dsp(site: Site) -> Demand:
-    scratch = _patches(_row_count(site), site.inputs[1].shape[1])
-    return Demand(scratch, constants=wide_constants(site, pack_groups))
+def _linear_pairs(group: int, pack: Callable[[Int8], Int8]) -> Callable[[Site], Demand]:
+    def demand(site: Site) -> Demand:
+        scratch = _patches(_row_count(site), site.inputs[1].shape[1], group)
+        return Demand(scratch, constants=wide_constants(site, pack))
+
+    return demand
 
 
 def _conv_demand(site: Site) -> Demand:
@@ -126,23 +138,35 @@ def _pixels_struct(site: Site) -> Struct:
     return Struct("er_conv_s16", (window, ("groups", 1), *_tail(site)))
 
 
+def _pairs(
+    name: str, instruction: str, group: int, pack: Callable[[Int8], Int8]
+) -> tuple[Kernel, Kernel]:
+    """A kernel of two channels by two pixels."""
+    return (
+        declare(
+            name,
+            Conv2D,
+            f"2 channels x 2 pixels by {instruction}",
+            _ungrouped,
+            _conv_pairs(group, pack),
+            _conv_struct,
+            terms=by_two_pixels,
+        ),
+        declare(
+            name,
+            FullyConnected,
+            f"as a convolution, 2 channels x 2 rows by {instruction}",
+            _as_pixels,
+            _linear_pairs(group, pack),
+            _pixels_struct,
+            terms=by_two_rows,
+        ),
+    )
+
+
 KERNELS = (
-    declare(
-        "er_conv_s16_dsp",
-        Conv2D,
-        "2 channels x 2 pixels by SMLAD",
-        _ungrouped,
-        _conv_dsp,
-        _conv_struct,
-    ),
-    declare(
-        "er_conv_s16_dsp",
-        FullyConnected,
-        "as a convolution, 2 channels x 2 rows by SMLAD",
-        _as_pixels,
-        _linear_dsp,
-        _pixels_struct,
-    ),
+    *_pairs("er_conv_s16_mve", "VMLADAVA", VECTOR // 2, pack_halves),
+    *_pairs("er_conv_s16_dsp", "SMLAD", GROUP, pack_groups),
     declare("er_conv_s16_ref", Conv2D, "portable C", _window, _conv_demand, _conv_struct),
     declare(
         "er_depthwise_s16_ref",

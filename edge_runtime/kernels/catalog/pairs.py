@@ -224,6 +224,7 @@ def _ordinary_product(site: Site) -> str | None:
 
 _ADDITIONS = (
     declare("er_add_s8_dsp", ops.Add, "by SMMLAR", _ordinary_sum, _over_rows, _sum_struct),
+    declare("er_add_s8_mve", ops.Add, "by VQRDMULH", _ordinary_sum, _over_rows, _sum_struct),
     declare("er_add_s8_ref", ops.Add, "portable C", _same_shapes, _over_rows, _sum_struct),
     declare(
         "er_add_broadcast_s8_ref",
@@ -262,6 +263,7 @@ _COMPARISONS: tuple[type[Op], ...] = (
 KERNELS = (
     *_ADDITIONS,
     *(_pair("sub", kind, ops.Sub, _sum_struct) for kind in ("s8", "s16")),
+    declare("er_mul_s8_mve", ops.Mul, "by VQRDMULH", _ordinary_product, _over, _product_struct),
     declare("er_mul_s8_dsp", ops.Mul, "by SMMLAR", _ordinary_product, _over, _product_struct),
     *(_pair("mul", kind, ops.Mul, _product_struct) for kind in ("s8", "s16")),
     _pair("div", "s8", ops.Div, _product_struct),

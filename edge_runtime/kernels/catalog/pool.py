@@ -7,6 +7,7 @@ from collections.abc import Callable
 from edge_runtime.graph import DType, Rounding
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
+from edge_runtime.kernels.loops import by_four_averages
 from edge_runtime.kernels.refusals import MOST_SUMMED, MOST_SUMMED_WIDE, of_type
 from edge_runtime.kernels.struct import Field, Struct, clamp, float_clamp
 from edge_runtime.ops import AveragePool2D, MaxPool2D, Pool2D
@@ -47,7 +48,10 @@ def rounds_to_even(site: Site) -> bool:
 
 
 def _away_from_zero(site: Site) -> str | None:
-    return "halves to even" if rounds_to_even(site) else _side_by_side(site)
+    """What sums of 16 bits cannot hold, and ONNX's rounding."""
+    if rounds_to_even(site):
+        return "halves to even"
+    return _summable(DType.INT8, _MOST_IN_16_BITS)(site)
 
 
 def _struct(site: Site) -> Struct:
@@ -73,8 +77,8 @@ def _struct_f32(site: Site) -> Struct:
 
 
 def _side_by_side(site: Site) -> str | None:
-    """What sums of 16 bits cannot hold, and windows with gaps or padding that counts."""
-    refused = _summable(DType.INT8, _MOST_IN_16_BITS)(site)
+    """The same, and windows with gaps or padding that counts."""
+    refused = _away_from_zero(site)
     op = site.node.op
     assert isinstance(op, AveragePool2D)
     if refused is None and op.window.dilation != (1, 1):
@@ -100,7 +104,24 @@ KERNELS = (
         "er_average_pool_s8_dsp",
         AveragePool2D,
         "4 channels at a time by SXTAB16",
+        _side_by_side,
+        _demand,
+        _struct,
+    ),
+    declare(
+        "er_average_pool_s8_mve",
+        AveragePool2D,
+        "8 channels at a time",
         _away_from_zero,
+        _demand,
+        _struct,
+        terms=by_four_averages,
+    ),
+    declare(
+        "er_max_pool_s8_mve",
+        MaxPool2D,
+        "16 channels at a time",
+        _typed(DType.INT8),
         _demand,
         _struct,
     ),

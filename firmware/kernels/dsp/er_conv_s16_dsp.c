@@ -4,102 +4,39 @@
  *
  * Weights are OHWI, the elements of each channel filled up with zeros to groups of four, which
  * stand in the order 0, 2, 1, 3: SXTB16 takes the pairs (0, 1) and (2, 3) out of them. The pixels
- * are pairs as they are. Sums of 32 bits hold no more than ER_NARROW products, and are added to
- * those of 64 bits after that.
+ * are pairs as they are.
  */
 #include "er_dsp.h"
 #include "er_kernels.h"
-#include "er_patch.h"
-#include "er_wide.h"
 
-enum { GROUP = 4, MOST_GROUPS = ER_NARROW / GROUP };
+enum { GROUP = 4 };
 
-/* Sums of 1 or 2 patches, the second `step` pairs behind the first, by two channels. */
-ER_ALWAYS_INLINE void add_up(const er_pair *x, uint32_t step, const int8_t *v, const int8_t *w,
-                             uint32_t groups, int32_t pixels, int64_t *sums)
+ER_ALWAYS_INLINE void add_up(const int16_t *first, const int16_t *second, const int8_t *v,
+                             const int8_t *w, uint32_t groups, int32_t pixels, int64_t *sums)
 {
-    const er_pair *y = pixels == 2 ? x + step : x;
-    while (groups > 0) {
-        const uint32_t part = groups < MOST_GROUPS ? groups : MOST_GROUPS;
-        int32_t xv = 0, xw = 0, yv = 0, yw = 0;
-        for (uint32_t i = part; i > 0; i--, x += 2, y += 2, v += GROUP, w += GROUP) {
-            const uint32_t first = er_load(v), second = er_load(w);
-            const er_pair v0 = er_even(first), v1 = er_odd(first);
-            const er_pair w0 = er_even(second), w1 = er_odd(second);
-            xv = er_mac(v1, x[1], er_mac(v0, x[0], xv));
-            xw = er_mac(w1, x[1], er_mac(w0, x[0], xw));
-            if (pixels == 2) {
-                yv = er_mac(v1, y[1], er_mac(v0, y[0], yv));
-                yw = er_mac(w1, y[1], er_mac(w0, y[0], yw));
-            }
-        }
-        sums[0] += xv;
-        sums[1] += xw;
-        sums[2] += yv;
-        sums[3] += yw;
-        groups -= part;
-    }
-}
-
-/* All channels of 1 or 2 pixels; an odd last channel is computed twice. */
-ER_ALWAYS_INLINE void multiply(const er_conv_s16 *p, const er_pair *patches, uint32_t groups,
-                               int32_t pixels, int16_t *output)
-{
-    const int32_t channels = p->window.out_c;
-    const uint32_t bytes = groups * GROUP;
-    for (int32_t c = 0; c < channels; c += 2) {
-        const int32_t other = er_least(c + 1, channels - 1);
-        const int64_t b0 = p->bias[c], b1 = p->bias[other];
-        int64_t sums[4] = {b0, b1, b0, b1};
-        add_up(patches, bytes / 2, p->weights + (uint32_t)c * bytes,
-               p->weights + (uint32_t)other * bytes, groups, pixels, sums);
-        for (int32_t i = 0; i < 2 * pixels; i++) {
-            const int32_t channel = i % 2 == 0 ? c : other;
-            output[i / 2 * channels + channel] =
-                er_finish_wide(sums[i], p->wide, p->mantissa[channel], p->shift[channel],
-                               p->act_min, p->act_max);
+    const er_pair *x = (const er_pair *)(const void *)first;
+    const er_pair *y = (const er_pair *)(const void *)second;
+    int32_t xv = 0, xw = 0, yv = 0, yw = 0;
+    for (uint32_t i = groups; i > 0; i--, x += 2, y += 2, v += GROUP, w += GROUP) {
+        const uint32_t some = er_load(v), others = er_load(w);
+        const er_pair v0 = er_even(some), v1 = er_odd(some);
+        const er_pair w0 = er_even(others), w1 = er_odd(others);
+        xv = er_mac(v1, x[1], er_mac(v0, x[0], xv));
+        xw = er_mac(w1, x[1], er_mac(w0, x[0], xw));
+        if (pixels == 2) {
+            yv = er_mac(v1, y[1], er_mac(v0, y[0], yv));
+            yw = er_mac(w1, y[1], er_mac(w0, y[0], yw));
         }
     }
+    sums[0] += xv;
+    sums[1] += xw;
+    sums[2] += yv;
+    sums[3] += yw;
 }
 
-ER_NEVER_INLINE void multiply_one(const er_conv_s16 *p, const er_pair *patches, uint32_t groups,
-                                  int16_t *output)
-{
-    multiply(p, patches, groups, 1, output);
-}
+#include "er_conv_wide.h"
 
-ER_NEVER_INLINE void multiply_two(const er_conv_s16 *p, const er_pair *patches, uint32_t groups,
-                                  int16_t *output)
-{
-    multiply(p, patches, groups, 2, output);
-}
-
-/* `scratch` holds two patches of whole groups. */
 void er_conv_s16_dsp(const er_conv_s16 *p, const int16_t *input, int16_t *output, void *scratch)
 {
-    er_window w = p->window;
-    const int32_t depth = w.kernel_h * w.kernel_w * w.in_c, pixels = w.out_h * w.out_w;
-    const uint32_t groups = (uint32_t)(depth + GROUP - 1) / GROUP;
-    int16_t *patches = scratch;
-    int32_t row = 0, column = 0;
-    w.in_c = (uint16_t)(2 * w.in_c); /* patches are copied by bytes */
-    for (int32_t pixel = 0; pixel < pixels; pixel += 2, output += 2 * p->window.out_c) {
-        const int32_t count = er_least(pixels - pixel, 2);
-        for (int32_t i = 0; i < count; i++) {
-            int16_t *patch = patches + (uint32_t)i * groups * GROUP;
-            er_patch(&w, (const int8_t *)input, row, column, 0, (int8_t *)patch);
-            for (int32_t tail = depth; tail < (int32_t)(groups * GROUP); tail++) {
-                patch[tail] = 0;
-            }
-            if (++column == w.out_w) {
-                column = 0;
-                row++;
-            }
-        }
-        if (count == 2) {
-            multiply_two(p, scratch, groups, output);
-        } else {
-            multiply_one(p, scratch, groups, output);
-        }
-    }
+    convolve(p, input, output, scratch);
 }

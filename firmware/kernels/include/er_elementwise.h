@@ -293,6 +293,12 @@ void er_requantize_s32s16_ref(const er_requantize *p, const int32_t *input, int1
                               void *scratch);
 void er_cast_any_ref(const er_cast *p, const void *input, void *output, void *scratch);
 
+void er_mul_s8_mve(const er_product_params *p, const int8_t *a, const int8_t *b, int8_t *output,
+                   void *scratch);
+void er_clamp_s8_mve(const er_clamp_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_add_s8_mve(const er_sum_params *p, const int8_t *a, const int8_t *b, int8_t *output,
+                   void *scratch);
+
 void er_add_s8_dsp(const er_sum_params *p, const int8_t *a, const int8_t *b, int8_t *output,
                    void *scratch);
 void er_mul_s8_dsp(const er_product_params *p, const int8_t *a, const int8_t *b, int8_t *output,

@@ -63,6 +63,10 @@ void er_conv_s8_m0(const er_conv_s8 *p, const int8_t *input, int8_t *output, voi
 void er_depthwise_s8_m0(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_linear_s8_m0(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 
+void er_conv_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_depthwise_s8_mve(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_linear_s8_mve(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+
 void er_conv_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output,
                              void *scratch);

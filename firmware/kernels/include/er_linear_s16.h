@@ -40,6 +40,7 @@ void er_depthwise_s16_ref(const er_conv_s16 *p, const int16_t *input, int16_t *o
 void er_linear_s16_ref(const er_linear_s16 *p, const int16_t *input, int16_t *output,
                        void *scratch);
 
+void er_conv_s16_mve(const er_conv_s16 *p, const int16_t *input, int16_t *output, void *scratch);
 void er_conv_s16_dsp(const er_conv_s16 *p, const int16_t *input, int16_t *output, void *scratch);
 
 #endif

@@ -32,6 +32,9 @@ void er_max_pool_s8_ref(const er_pool *p, const int8_t *input, int8_t *output, v
 void er_max_pool_s16_ref(const er_pool *p, const int16_t *input, int16_t *output, void *scratch);
 void er_max_pool_f32_ref(const er_pool_f32 *p, const float *input, float *output, void *scratch);
 
+void er_average_pool_s8_mve(const er_pool *p, const int8_t *input, int8_t *output, void *scratch);
+void er_max_pool_s8_mve(const er_pool *p, const int8_t *input, int8_t *output, void *scratch);
+
 void er_average_pool_s8_dsp(const er_pool *p, const int8_t *input, int8_t *output, void *scratch);
 
 #endif
