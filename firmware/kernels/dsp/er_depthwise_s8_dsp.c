@@ -28,11 +28,10 @@ typedef struct {
 } job;
 
 /* Scales and stores outputs of `count` channels from `channel` on. */
-ER_SMALL void store(const job *j, int32_t channel, int32_t count, int32_t *sums, int8_t *to)
+ER_SMALL void store(const job *j, int32_t channel, int32_t count, const int32_t *sums, int8_t *to)
 {
     for (int32_t i = channel; i < channel + count; i++, sums++) {
-        er_scale(j->range, er_scaling_of(j->p->mantissa[i], j->p->shift[i]), 1, sums);
-        to[i] = (int8_t)*sums;
+        to[i] = er_scale(j->range, er_scaling_of(j->p->mantissa[i], j->p->shift[i]), *sums);
     }
 }
 

@@ -375,7 +375,7 @@ ER_SMALL er_pair *unpack_border(const er_conv_s8 *p, const int8_t *line, int32_t
 
 /* Unpacks the patch whose first element is at (y, left) into one lane of the columns. */
 ER_SMALL void unpack_patch(const er_conv_s8 *p, const int8_t *input, int32_t y, int32_t left,
-                                  er_pair *to, int8_t *copied)
+                           er_pair *to, int8_t *copied)
 {
     const er_window *w = &p->window;
     const int32_t run = w->kernel_w * w->in_c, line = w->in_w * w->in_c, down = w->dilation_h;

@@ -86,8 +86,7 @@ ER_NEVER_INLINE void any_row(const plane *c, int32_t slot, int8_t *output)
             }
             row = below(c, row, w->dilation_h);
         }
-        er_scale(c->range, c->scaling, 1, &sum);
-        *output = (int8_t)sum;
+        *output = er_scale(c->range, c->scaling, sum);
     }
 }
 

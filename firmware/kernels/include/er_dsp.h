@@ -196,16 +196,14 @@ static inline int32_t er_clamp(er_range_s8 range, int32_t value)
     return raised > range.high ? range.high : raised;
 }
 
-/* Turns `count` sums of one channel into outputs, in place. */
-ER_SHARED void er_scale(er_range_s8 range, er_scaling scaling, int32_t count, int32_t *values)
+/* What a sum becomes, by any scaling. */
+ER_SHARED int8_t er_scale(er_range_s8 range, er_scaling scaling, int32_t sum)
 {
-    const int quick = er_is_quick(scaling), once = er_layer_rounds_once(scaling.shift);
-    for (; count > 0; count--, values++) {
-        const int32_t zero = range.twice_zero_and_one;
-        const int32_t value = quick ? er_scale_by(once, *values, scaling, zero)
-                                    : er_scale_slowly(*values, scaling, zero);
-        *values = er_clamp(range, value);
-    }
+    const int32_t zero = range.twice_zero_and_one;
+    const int once = er_layer_rounds_once(scaling.shift);
+    const int32_t value = er_is_quick(scaling) ? er_scale_by(once, sum, scaling, zero)
+                                               : er_scale_slowly(sum, scaling, zero);
+    return (int8_t)er_clamp(range, value);
 }
 
 #endif

@@ -150,9 +150,8 @@ ER_SMALL void store(const job *j, uint32_t channel, uint32_t count, const int32_
     for (uint32_t i = 0; i < count; i++) {
         const er_scaling scaling =
             er_scaling_of(j->p->mantissa[first + i], j->p->shift[first + i]);
-        int32_t value = finished_sum(j->p->bias[channel + i], sums[i]);
-        er_scale(j->range, scaling, 1, &value);
-        j->output[channel + i] = (int8_t)value;
+        const int32_t sum = finished_sum(j->p->bias[channel + i], sums[i]);
+        j->output[channel + i] = er_scale(j->range, scaling, sum);
     }
 }
 
