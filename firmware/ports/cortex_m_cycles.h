@@ -60,7 +60,7 @@ static bool start_systick(void)
     REG(SYST_CVR) = 0; /* any value: it starts over */
     systick_wraps = 0;
     REG(SYST_CSR) = SYST_START;
-    if (cycles_move(SYST_CVR, 100000u)) { /* QEMU's stays 0 until its other thread gets its turn */
+    if (cycles_move(SYST_CVR, 1000000u)) { /* QEMU's stays 0 until its other thread gets its turn */
         return true;
     }
     REG(SYST_CSR) = 0;

@@ -293,7 +293,7 @@ class Chip:
     def call(self, name):
         """A function with no arguments; its result, as one of 64 bits."""
         self.uc.reg_write(self.link, self.symbols["port_getc"] | self.processor.thumb)
-        low = self.run(self.symbols[name], "port_getc", 1_000_000)
+        low = self.run(self.symbols[name], "port_getc", 8_000_000)
         return low | self.uc.reg_read(self.high) << 32
 
 

@@ -22,6 +22,7 @@ FOUND = {
     27446: "operation/1-leaky_relu_falling-3.tflite",  # a slope that is no number
     22095: "operation/6-batch_to_space-2.tflite",  # crops that do not fit the block
     7741: "operation/4-conv int16, short bias-2.tflite",  # a scale of 0
+    43143: "backend/test_attention_3d_scaled_expanded.onnx",  # a Where of shapes that do not fit
 }
 OTHERS = 300
 

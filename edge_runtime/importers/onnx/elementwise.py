@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from edge_runtime import ops
-from edge_runtime.graph import DType, Op
+from edge_runtime.graph import DType, Op, Shape
 from edge_runtime.importers.onnx.builder import Builder, Converter
 from edge_runtime.importers.onnx.indexing import is_whole
 from edge_runtime.importers.onnx.node import FileNode
@@ -78,16 +78,21 @@ def binary(
 ) -> Placed:
     """An operation on operands that are broadcast, in the order of the largest activation."""
     values = [build.value(name) for name in inputs]
-    try:
-        shape = np.broadcast_shapes(*map(shape_of, values))
-    except ValueError as error:
-        raise UnsupportedError("its operands cannot be broadcast") from error
+    shape = _broadcast(values)
     axes = leading(values).widened_axes(len(shape))
     tensors = [
         build.broadcast(name, value, axes) for name, value in zip(inputs, values, strict=True)
     ]
     made = build.emit(node, op, tensors, node.outputs[0], dtype=dtype)
     return Placed(made, shape, axes)
+
+
+def _broadcast(values: Sequence[Value]) -> Shape:
+    """The shape that all of these are broadcast to."""
+    try:
+        return np.broadcast_shapes(*map(shape_of, values))
+    except ValueError as error:
+        raise UnsupportedError("its operands cannot be broadcast") from error
 
 
 def leading(values: Sequence[Value]) -> Placed:
@@ -177,8 +182,7 @@ def where(build: Builder, node: FileNode) -> Value:
     values = [build.value(name) for name in node.inputs[:3]]
     if isinstance(values[0], Known) and len(kinds := set(values[0].array.ravel().tolist())) == 1:
         chosen = values[1] if kinds.pop() else values[2]
-        shapes = [shape_of(value) for value in values]
-        if shape_of(chosen) == np.broadcast_shapes(*shapes):
+        if shape_of(chosen) == _broadcast(values):
             return chosen
     dtype = _type(build, first)
     return binary(build, node, ops.Select(), (condition, first, second), dtype)
