@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,24 @@ class File:
 
 def _check_names(model: Any) -> None:
     """ModelError where a name is no UTF-8, which protobuf gives as bytes."""
-    nodes = [*model.graph.node, *(node for f in model.functions for node in f.node)]
+    graphs = list(_graphs(model.graph))
+    nodes = [node for body in (*graphs, *model.functions) for node in body.node]
     names = [name for node in nodes for name in (*node.input, *node.output)]
     names += [name for node in nodes for name in (node.name, node.op_type, node.domain)]
-    graph = model.graph
-    names += [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
+    for graph in graphs:
+        names += [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
     for name in names:
         if not isinstance(name, str):
             raise ModelError(f"the file is malformed: the name {name!r} is no UTF-8")
+
+
+def _graphs(graph: Any) -> Iterator[Any]:
+    """The graph, and those inside its nodes."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _graphs(inner)
 
 
 def _opsets(model: Any) -> dict[str, int]:

@@ -159,7 +159,7 @@ def _schema(node: FileNode, opset: int | None = None) -> Any | None:
     domain, _, operation = node.operation.rpartition(".")
     try:
         return onnx.defs.get_schema(operation, opset or node.opset, domain)
-    except onnx.defs.SchemaError:
+    except (onnx.defs.SchemaError, TypeError):  # the latter for a version of more than 32 bits
         return None
 
 

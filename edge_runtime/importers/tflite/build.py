@@ -8,6 +8,7 @@ from dataclasses import replace
 from edge_runtime.errors import ModelError, Problem
 from edge_runtime.graph import Array, DType, Graph, Kind, Node, Op, Quantization, Tensor
 from edge_runtime.graph.names import UniqueNames
+from edge_runtime.graph.verify import tensor_problems
 from edge_runtime.importers.tflite.file import File, FileTensor
 from edge_runtime.importers.tflite.tensors import graph_tensor, is_dynamic, refuse_dynamic
 from edge_runtime.importers.tflite.variables import Variables
@@ -73,7 +74,7 @@ class Build:
             raise UnsupportedError(
                 f"it writes the variable tensor {made.name}", "keep state by ASSIGN_VARIABLE"
             )
-        if is_dynamic(self._file_tensors[index]) and not op.problems(inputs, made):
+        if is_dynamic(self._file_tensors[index]) and _is_legal(op, inputs, made):
             made = replace(made, shape=op.output_shape(inputs))
             self._tensors[index] = made
             self._file_tensors[index] = replace(
@@ -124,3 +125,9 @@ class Build:
         tensors = {tensor.name: tensor for tensor in self._tensors.values()}
         others = [*self.made, *self.variables.tensors()]
         return Graph.build(name, [*tensors.values(), *others], self.nodes, inputs, outputs)
+
+
+def _is_legal(op: Op, inputs: Sequence[Tensor], made: Tensor) -> bool:
+    """Whether `op` may make `made`, whose shape is not known yet."""
+    tensors = (*inputs, replace(made, shape=()))
+    return not any(map(tensor_problems, tensors)) and not op.problems(inputs, made)
