@@ -51,8 +51,8 @@ class Subject:
 
 
 M0, M4, M7 = "rpi_pico", "nucleo_l4r5zi", "nucleo_f746zg"
-M33, M55 = "nucleo_l552ze_q", "mps3_an547"
-BOARDS = (M0, M4, M33, M7, M55)
+M33, M55, RV32 = "nucleo_l552ze_q", "mps3_an547", "esp32c3"
+BOARDS = (M0, M4, M33, M7, M55, RV32)
 KERNELS = ("er_conv_s8_dsp", "er_depthwise_3x3_s8_dsp", "er_linear_s8_dsp")
 """Those whose parts are shown."""
 
@@ -106,9 +106,9 @@ Cortex-M4, BakeNN with CMSIS-NN), counted in the same way: executed instructions
 ## Cost of one inference
 
 Instructions are counted in emulation; estimated cycles come from the core's timing table
-(docs/cycle-model.md; Cortex-M55 has none) without wait states of the memory. RAM is all static RAM
-of the model, input and output buffers included; flash its code and constants. Compiled by zig -O3.
-Cortex-M55 is run by QEMU.
+(docs/cycle-model.md; Cortex-M55 and RV32IMC have none) without wait states of the memory. RAM is
+all static RAM of the model, input and output buffers included; flash its code and constants.
+Compiled by zig -O3. Cortex-M55 is run by QEMU.
 
 {costs}
 
