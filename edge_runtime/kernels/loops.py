@@ -13,6 +13,8 @@ from edge_runtime.kernels.kernel import Site
 from edge_runtime.ops.windowed import quantized_bounds
 
 _WORD = 4
+_UNROLLED = 8
+"""Pairs that its loop takes a turn."""
 _LANES = 4
 """Pixels that er_conv_s8_dsp works on at once."""
 _AT_ONCE = 508
@@ -83,7 +85,7 @@ def by_four_pixels(site: Site) -> Counts:
         "blocks": blocks,
         "block pairs": whole * halves,
         "block products": whole * halves * pairs,
-        "block turns": whole * halves * -(-pairs // 4),
+        "block turns": whole * halves * -(-pairs // _UNROLLED),
         "lane pairs": few * halves,
         "lane products": few * halves * pairs,
         "odd": blocks * (out % 2),

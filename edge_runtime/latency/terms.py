@@ -34,6 +34,7 @@ from edge_runtime.ops import (
     Reduce,
     ResizeBilinear,
     ResizeNearest,
+    Softmax,
     TransposeConv2D,
 )
 
@@ -91,6 +92,13 @@ def _terms(op: Op, site: Site, choice: Choice) -> Terms:
         "outputs": output.elements,
         "outputs, rest": output.elements % UNROLLED,
     }
+
+
+@_terms.register
+def _normalized(op: Softmax, site: Site, choice: Choice) -> Terms:
+    """The largest value of a row is its own difference from that: its exponential is soon had."""
+    found = _terms.dispatch(object)(op, site, choice)
+    return {**found, "others": site.output.elements - found["rows"]}
 
 
 def _copied(site: Site, choice: Choice, table: Array) -> Terms:
