@@ -45,9 +45,9 @@ and the last of those versions, with a median of 0.852, was found too low. What 
 decided by people 1 to 7 alone, leaving out one or two at a time, with two hand-set architectures:
 no dropout behind the time cells (0.883 of left-out windows against 0.850, 60 epochs), nor before
 the head (0.882 against 0.875, 40 epochs). Other rotations, tried in the same way, were no better.
-The three seeds were then run once, with a median of 0.897; the table is of a second run, as kernels
-that take fewer cycles let other networks fit. The first version, which kept validation people out of
-all training and stopped early on them, had a median of 0.773. This script repeats no earlier one.
+The three seeds were then run once, with a median of 0.897; the table is of a second run, as faster
+kernels let other networks fit. The first version, which kept validation people out of all training
+and stopped early on them, had a median of 0.773. This script repeats no earlier one.
 """
 
 
