@@ -11,8 +11,8 @@ from edge_runtime.latency.terms import Terms
 
 Vector = npt.NDArray[np.float64]
 
-HOLD = 0.05
-"""To double or to drop a known parameter costs as much as one operation that is off by 5 %."""
+HOLD = 0.1
+"""To double or to drop a known parameter costs as much as one operation that is off by 10 %."""
 _TOLERANCE = 1e-10
 _ROUNDS_A_PARAMETER = 10
 
