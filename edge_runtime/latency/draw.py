@@ -113,7 +113,7 @@ def single(
         if op.problems(inputs, output):
             return None
         output = replace(output, shape=op.output_shape(inputs))
-    except (ValueError, IndexError, NotImplementedError):
+    except (ValueError, IndexError, NotImplementedError):  # drawn at random, so shapes may not fit
         return None
     names = [tensor.name for tensor in inputs]
     given = [tensor.name for tensor in inputs if tensor.kind is Kind.ACTIVATION]
