@@ -24,7 +24,7 @@ from edge_runtime.export.manifest import MANIFEST, Layer, Manifest, Port
 from edge_runtime.export.mlperf import Protocol, mlperf_header
 from edge_runtime.export.model_c import Compiled
 from edge_runtime.export.project import ENTRIES, Format, project_files
-from edge_runtime.graph import Graph, Kind, Rounding
+from edge_runtime.graph import Graph, Kind, Node, Rounding
 from edge_runtime.graph.dump import dump
 from edge_runtime.graph.names import shorten
 from edge_runtime.kernels import Choice, Site, choose
@@ -236,7 +236,7 @@ def generate(
         for name in STREAM_SOURCES:
             files[f"model/{Path(name).name}"] = _kernel_text(name)
     if _ROUNDING in files:
-        files[_ROUNDING] = _rounding_header(compiled.graph)
+        files[_ROUNDING] = _rounding_header(compiled)
     sources = sorted(Path(name).name for name in files if name.endswith(".c"))
     header = mlperf_header(manifest) if protocol == "mlperf-tiny" else ""
     support = board_files(board, elsewhere=compiled.elsewhere, protocol_header=header)
@@ -245,19 +245,39 @@ def generate(
     return Firmware(manifest, files)
 
 
-def _rounding_header(graph: Graph) -> str:
-    """What says how the layers of the graph round."""
-    ops = [node.op for node in graph.nodes]
+def _rounding_header(compiled: Compiled) -> str:
+    """What says how the layers of the model scale their sums."""
+    nodes = [node for node in compiled.graph.nodes if node.name in compiled.choices]
+    straight = {node.name for node in nodes if _is_straight(node, compiled.choices[node.name])}
+    ops = [node.op for node in nodes if node.name not in straight]
     used = {
         "ER_ROUNDS_ONCE": any(getattr(op, "rounding", None) is Rounding.ONCE for op in ops),
         "ER_ROUNDS_TWICE": any(
             isinstance(op, Linear) and op.rounding is Rounding.TWICE for op in ops
         ),
     }
+    for kind in ("conv", "depthwise", "linear"):
+        of_kind = {
+            name
+            for name, choice in compiled.choices.items()
+            if choice.kernel.isa == "dsp" and choice.kernel.name.startswith(f"er_{kind}_")
+        }
+        used[f"ER_{kind.upper()}_STRAIGHT"] = bool(of_kind & straight)
+        used[f"ER_{kind.upper()}_OTHER"] = bool(of_kind - straight)
     text = _kernel_text("include/er_rounding.h")
     for name, is_used in used.items():
         text = text.replace(f"#define {name} 1", f"#define {name} {int(is_used)}")
     return text
+
+
+def _is_straight(node: Node, choice: Choice) -> bool:
+    """Whether its outputs are scaled along a line."""
+    return (
+        isinstance(node.op, Linear)
+        and choice.kernel.isa == "dsp"
+        and "mantissa" in choice.demand.constants
+        and "shift" not in choice.demand.constants
+    )
 
 
 def _kernel_text(name: str) -> str:

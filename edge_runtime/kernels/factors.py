@@ -13,6 +13,7 @@ import numpy as np
 
 from edge_runtime import numerics
 from edge_runtime.kernels.kernel import Choice, Site
+from edge_runtime.kernels.sums import sum_bounds
 from edge_runtime.numerics import Int64
 from edge_runtime.ops import Linear
 from edge_runtime.ops.windowed import quantized_bounds
@@ -51,7 +52,7 @@ def _shortened(site: Site, mantissa: Int64, shift: Int64) -> Int64 | None:
     Those that do are neighbours, so where one without these bits does, the next below or the next
     above does.
     """
-    low, high = _sums(site)
+    low, high = sum_bounds(site)
     if low.min() < numerics.INT32_MIN or high.max() > numerics.INT32_MAX:
         return None
     steps = _Steps(site, mantissa, shift, low, high)
@@ -61,17 +62,6 @@ def _shortened(site: Site, mantissa: Int64, shift: Int64) -> Int64 | None:
     if not np.all(keep_below | keep_above):
         return None
     return np.where(keep_below, below, above)
-
-
-def _sums(site: Site) -> tuple[Int64, Int64]:
-    """The least and the largest sum of each channel."""
-    op, (image, weights, *bias) = site.node.op, site.inputs
-    assert isinstance(op, Linear)
-    rows = np.moveaxis(weights.values, op.weight_axis, 0).astype(np.int64)
-    rows = rows.reshape(len(rows), -1)
-    ends = [rows * (end - image.quant.zero_point) for end in (-128, 127)]
-    given = bias[0].values.reshape(-1).astype(np.int64) if bias else np.zeros(len(rows), np.int64)
-    return np.minimum(*ends).sum(1) + given, np.maximum(*ends).sum(1) + given
 
 
 class _Steps:

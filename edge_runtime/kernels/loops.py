@@ -17,7 +17,7 @@ _UNROLLED = 8
 """Pairs that its loop takes a turn."""
 _LANES = 4
 """Pixels that er_conv_s8_dsp works on at once."""
-_AT_ONCE = 508
+MOST_AT_ONCE = 508
 """Elements that er_linear_s8_dsp adds up before it takes the sums apart."""
 
 Counts = Mapping[str, float]
@@ -293,7 +293,7 @@ def by_four_rows(site: Site) -> Counts:
     out, depth = site.inputs[1].shape
     rows = site.inputs[0].elements // depth
     fours, twos, ones = out // 4, out % 4 // 2, out % 2
-    parts, words = -(-depth // _AT_ONCE), -(-depth // _WORD)
+    parts, words = -(-depth // MOST_AT_ONCE), -(-depth // _WORD)
     return {
         "rows": rows,
         "read": rows * depth,

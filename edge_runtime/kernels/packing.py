@@ -46,7 +46,7 @@ def linear_constants(
     # A factor of 0 becomes sums of 0 with an ordinary factor: fast kernels serve no others.
     nothing = mantissa == 0
     rows[nothing], bias[nothing] = weight_zero(site.inputs[1]), 0
-    ordinary = Multiplier(1 << 30, -2)
+    ordinary = Multiplier(1 << 30, -8)
     ordinary = ordinary.once if op.rounding is Rounding.ONCE else ordinary
     mantissa[nothing], shift[nothing] = ordinary.mantissa, ordinary.shift
     if fold:
@@ -217,9 +217,20 @@ def fill_square(rows: Int8, kernel: tuple[int, int], size: int) -> Int8:
 
 
 def pack_channel_pairs(rows: Int8, run: int) -> Int8:
-    """For er_conv_s8_dsp with kernels of rows of `run` elements: see the head of er_conv_dsp.h."""
+    """For er_conv_deep_s8_dsp with kernels of rows of `run` elements: see the head of er_conv_dsp.h."""
     pairs, last = _channel_pairs(rows, run)
     return np.concatenate([pairs.reshape(-1), last.reshape(-1)])
+
+
+def pack_joined_pairs(rows: Int8, run: int) -> Int8:
+    """The same for er_conv_s8_dsp: of bytes a and b of two channels the int16 256 * b + a.
+
+    There is none where a is negative and b -128.
+    """
+    pairs, last = _channel_pairs(rows, run)
+    joined = pairs.copy()
+    joined[..., 1::2] -= pairs[..., ::2] < 0
+    return np.concatenate([joined.reshape(-1), last.reshape(-1)])
 
 
 def _channel_pairs(rows: Int8, run: int) -> tuple[Int8, Int8]:

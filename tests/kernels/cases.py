@@ -46,7 +46,7 @@ def conv_cases() -> Iterator[Case]:
                 (*image, in_c),
                 (out_c, *kernel, in_c),
                 window,
-                Numbers(spread=5.0),
+                Numbers(spread=5.0, least=-127),
                 random,
             )
     for in_c in (*range(1, 10), 15, 16, 17):

@@ -96,6 +96,8 @@ class Numbers:
     """none, random, or huge: as far as sums wrap round."""
     lowest: bool = False
     """All inputs and weights are -128."""
+    least: int = -128
+    """The least weight that there may be."""
 
 
 def weighted(
@@ -110,7 +112,7 @@ def weighted(
     axis = 3 if isinstance(op, DepthwiseConv2D) else 0
     out = weights[axis]
     depth = int(np.prod(weights)) // out
-    kernel = random_int8(random, weights, extreme=0.05)
+    kernel = np.maximum(random_int8(random, weights, extreme=0.05), np.int8(numbers.least))
     data = random_int8(random, image)
     if numbers.lowest:
         kernel, data = np.full_like(kernel, -128), np.full_like(data, -128)
@@ -142,6 +144,8 @@ HOSTILE_NUMBERS = {
     "highest zero points": Numbers(zero=127, out_zero=127, spread=3.0),
     "relu": Numbers(activation=Activation.RELU, out_zero=-20),
     "relu6": Numbers(activation=RELU6, out_zero=-100),
+    "relu from the lowest": Numbers(activation=Activation.RELU, out_zero=-128, least=-127, gain=0.9),
+    "relu6 from the lowest": Numbers(activation=RELU6, out_zero=-128, spread=3.0, least=-127),
     "relu6 at the end": Numbers(activation=RELU6, out_zero=126),
     "no bias": Numbers(bias="none"),
     "wrapping": Numbers(bias="huge", spread=10.0),

@@ -62,7 +62,7 @@ def test_parameters_have_exactly_the_fields_of_the_header() -> None:
 
 
 def test_the_first_isa_that_serves_is_chosen_and_says_why() -> None:
-    point = conv("", (2, 2, 4), (3, 1, 1, 4), POINT, Numbers(), RANDOM)
+    point = conv("", (2, 2, 4), (3, 1, 1, 4), POINT, Numbers(least=-127), RANDOM)
     assert chosen(point, *FAST).kernel.name == "er_conv_s8_dsp"
     assert chosen(point, "ref").kernel.name == "er_conv_s8_ref"
     assert chosen(point, *FAST).reason.startswith("dsp: ")
@@ -89,7 +89,7 @@ def test_planes_serve_3x3_kernels_and_pixels_all_others() -> None:
 
 
 def test_depthwise_of_one_channel_is_a_convolution() -> None:
-    single = depthwise("", (5, 5, 1), (1, 5, 5, 8), POINT, Numbers(), RANDOM)
+    single = depthwise("", (5, 5, 1), (1, 5, 5, 8), POINT, Numbers(least=-127), RANDOM)
     assert chosen(single, *FAST).kernel.name == "er_conv_s8_dsp"
     assert chosen(single, "ref").kernel.name == "er_conv_s8_ref"
 

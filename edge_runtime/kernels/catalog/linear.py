@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge_runtime.graph import Array, DType
+import numpy as np
+
+from edge_runtime.graph import Array, DType, Rounding
 from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
 from edge_runtime.kernels.loops import (
@@ -23,10 +25,13 @@ from edge_runtime.kernels.packing import (
     linear_constants,
     offset_constants,
     pack_channel_pairs,
+    pack_joined_pairs,
     pack_row_pairs,
 )
 from edge_runtime.kernels.refusals import packed, weighted
+from edge_runtime.kernels.straight import straighten
 from edge_runtime.kernels.struct import Struct, clamp, pointers, zeros
+from edge_runtime.kernels.sums import largest_product_sum, weight_rows
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, FullyConnected, Linear, TransposeConv2D
 from edge_runtime.ops.linear import weight_zero
 
@@ -35,7 +40,10 @@ SQUARE = 3
 _FEWEST_COLUMNS = 3
 """Of outputs, for channel planes to take less than pixels."""
 _LARGEST_QUICK_SHIFT = -2
-"""Of factors that fast kernels serve, by er_scale_quickly or er_scale_once."""
+"""Of factors that fast kernels serve."""
+_LEAST = -128
+_JOINED_BITS = 24
+"""Of sums of products that er_conv_s8_dsp takes apart."""
 
 
 def group_count(site: Site) -> int:
@@ -74,6 +82,14 @@ def several_groups(site: Site) -> str | None:
 def ungrouped(site: Site) -> str | None:
     """The same, and several groups of channels."""
     return symmetric_window(site) or several_groups(site)
+
+
+def _joined_conv(site: Site) -> str | None:
+    return ungrouped(site) or _joined(site)
+
+
+def _joined_channel(site: Site) -> str | None:
+    return single_channel(site) or _joined(site)
 
 
 def row_weights(site: Site) -> str | None:
@@ -121,7 +137,16 @@ def _strips(site: Site) -> str | None:
     slide = Sliding.of(site)
     if slide.output[1] < _FEWEST_COLUMNS:
         return f"{slide.output[1]} columns (at least {_FEWEST_COLUMNS})"
-    return _large_factors(site)
+    return _large_factors(site) or _once_off_lines(site)
+
+
+def _once_off_lines(site: Site) -> str | None:
+    """Products rounded once of which outputs do not lie on a line: there is no fast way for these."""
+    op = site.node.op
+    assert isinstance(op, Linear)
+    if op.rounding is Rounding.TWICE or "shift" not in _strip_constants(site):
+        return None
+    return "products rounded once, off a line"
 
 
 def _large_factors(site: Site) -> str | None:
@@ -150,13 +175,37 @@ def run_of(site: Site) -> int:
     return Sliding.of(site).kernel[1] * site.inputs[0].shape[3]
 
 
+def _joined(site: Site) -> str | None:
+    """What er_conv_s8_dsp refuses: two channels share its words and sums."""
+    first, second = (weight_rows(site)[i::2] for i in (0, 1))
+    if np.any((second == _LEAST) & (first[: len(second)] < 0)):
+        return f"weights of {_LEAST} beside negative ones"
+    if largest_product_sum(site) < 1 << _JOINED_BITS - 1 or "shift" not in _joined_constants(site):
+        return None
+    return f"sums of products of more than {_JOINED_BITS} bits"
+
+
+def _joined_constants(site: Site) -> dict[str, Array]:
+    run = run_of(site)
+    return straighten(site, linear_constants(site, lambda rows: pack_joined_pairs(rows, run)))
+
+
 def _conv_dsp(site: Site) -> Demand:
+    return columns(site, _joined_constants(site))
+
+
+def _conv_deep_dsp(site: Site) -> Demand:
+    run = run_of(site)
+    return columns(site, linear_constants(site, lambda rows: pack_channel_pairs(rows, run)))
+
+
+def columns(site: Site, constants: dict[str, Array]) -> Demand:
+    """What convolutions ask for that unpack the patches of four pixels."""
     slide, images, run = Sliding.of(site), site.inputs[0].shape[0], run_of(site)
-    columns = 4 * 4 * slide.kernel[0] * -(-run // 2)
+    unpacked = 4 * 4 * slide.kernel[0] * -(-run // 2)
     copied = 0 if slide.columns_inside() else run
-    constants = linear_constants(site, lambda rows: pack_channel_pairs(rows, run))
     trailing = slide.trailing(images)
-    return Demand(columns + copied, trailing, constants, images=images, rows=image_rows(site))
+    return Demand(unpacked + copied, trailing, constants, images=images, rows=image_rows(site))
 
 
 def _conv_m0(site: Site) -> Demand:
@@ -182,7 +231,7 @@ def _depthwise_ref(site: Site) -> Demand:
 
 def _depthwise_dsp(site: Site) -> Demand:
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
-    constants = linear_constants(site, channels_last, fold=False)
+    constants = straighten(site, linear_constants(site, channels_last, fold=False))
     # The last four channels may overlap the four before.
     whole = slide.in_c == slide.out_c and slide.in_c % 4 == 0
     over = slide.trailing(images) if whole else ()
@@ -197,9 +246,12 @@ def _depthwise_m0(site: Site) -> Demand:
 
 
 def _depthwise_3x3_dsp(site: Site) -> Demand:
-    slide = Sliding.of(site)
-    constants = linear_constants(site, lambda rows: fill_square(rows, slide.kernel, SQUARE))
-    return planes(site, 2 * slide.strip_elements(), constants)
+    return planes(site, 2 * Sliding.of(site).strip_elements(), _strip_constants(site))
+
+
+def _strip_constants(site: Site) -> dict[str, Array]:
+    kernel = Sliding.of(site).kernel
+    return straighten(site, linear_constants(site, lambda rows: fill_square(rows, kernel, SQUARE)))
 
 
 def planes(site: Site, scratch: int, constants: dict[str, Array]) -> Demand:
@@ -233,24 +285,27 @@ def _linear_ref(site: Site) -> Demand:
 
 
 def _linear_dsp(site: Site) -> Demand:
-    return Demand(constants=shared_factors(site, linear_constants(site, pack_row_pairs)))
+    constants = linear_constants(site, pack_row_pairs)
+    straight = straighten(site, constants, shared=is_uniform(site))
+    return Demand(constants=shared_factors(site, straight))
 
 
 def shared_factors(site: Site, constants: dict[str, Array]) -> dict[str, Array]:
     """Four factors for all outputs where these are alike; kernels make four outputs at a time."""
-    if _is_uniform(site):
-        constants |= {name: constants[name][:4] for name in ("mantissa", "shift")}
+    if is_uniform(site):
+        constants |= {name: constants[name][:4] for name in _FACTORS if name in constants}
     return constants
 
 
-def _is_uniform(site: Site) -> bool:
+def is_uniform(site: Site) -> bool:
     """Whether one factor serves all outputs."""
     op = site.node.op
     assert isinstance(op, FullyConnected)
     return len(set(op.multipliers(site.inputs, site.output))) == 1
 
 
-_CONSTANTS = pointers("weights", "bias", "mantissa", "shift")
+_FACTORS = ("mantissa", "shift")
+_CONSTANTS = pointers("weights", "bias", *_FACTORS)
 
 
 def conv_struct(site: Site) -> Struct:
@@ -297,7 +352,7 @@ def linear_struct(site: Site) -> Struct:
             *sizes,
             *zeros(site.inputs[0], site.output),
             *clamp(op.activation, site.output),
-            ("scale_step", 0 if _is_uniform(site) else 1),
+            ("scale_step", 0 if is_uniform(site) else 1),
             *_CONSTANTS,
         ),
     )
@@ -317,7 +372,7 @@ KERNELS = (
         "er_conv_s8_dsp",
         Conv2D,
         "2 channels x 4 pixels by SMLAD",
-        ungrouped,
+        _joined_conv,
         _conv_dsp,
         conv_struct,
         terms=by_four_pixels,
@@ -326,8 +381,26 @@ KERNELS = (
         "er_conv_s8_dsp",
         DepthwiseConv2D,
         "one input channel: as a convolution, 2 channels x 4 pixels by SMLAD",
-        single_channel,
+        _joined_channel,
         _conv_dsp,
+        conv_struct,
+        terms=by_four_pixels,
+    ),
+    declare(
+        "er_conv_deep_s8_dsp",
+        Conv2D,
+        "2 channels x 4 pixels by SMLAD, sums of any size",
+        ungrouped,
+        _conv_deep_dsp,
+        conv_struct,
+        terms=by_four_pixels,
+    ),
+    declare(
+        "er_conv_deep_s8_dsp",
+        DepthwiseConv2D,
+        "one input channel: as a convolution, 2 channels x 4 pixels by SMLAD, sums of any size",
+        single_channel,
+        _conv_deep_dsp,
         conv_struct,
         terms=by_four_pixels,
     ),

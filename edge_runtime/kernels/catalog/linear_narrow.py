@@ -12,7 +12,7 @@ from edge_runtime.graph import DType, Op
 from edge_runtime.kernels.catalog import linear, linear_mve
 from edge_runtime.kernels.geometry import Sliding
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
-from edge_runtime.kernels.loops import by_planes
+from edge_runtime.kernels.loops import MOST_AT_ONCE, by_planes
 from edge_runtime.kernels.packing import (
     VECTOR,
     Int8,
@@ -23,6 +23,7 @@ from edge_runtime.kernels.packing import (
     pack_vectors_4,
 )
 from edge_runtime.kernels.refusals import weighted
+from edge_runtime.kernels.straight import straighten
 from edge_runtime.ops import Conv2D, DepthwiseConv2D, FullyConnected
 
 MOST_ADDED = 1 << 17
@@ -46,12 +47,16 @@ def _narrow(
     reason: str,
     pack: Callable[[Site, Int8], Int8],
     *,
+    like: str = "",
     fold: bool = True,
+    line: Callable[[Site], bool] = lambda site: False,
     scratch: Callable[[Site, int], int] = lambda site, bytes_of_relative: bytes_of_relative,
 ) -> Kernel:
-    """A kernel by its name, and what it does otherwise than its relative."""
-    like = name.replace("w4", "")
-    relative = _relative(like, op)
+    """A kernel by its name, and what it does otherwise than its relative, which is `like` it.
+
+    `line` tells where it serves outputs on a line.
+    """
+    relative = _relative(like or name.replace("w4", ""), op)
 
     def refuses(site: Site) -> str | None:
         refused = weighted(site, DType.INT8, DType.INT4) or relative.refuses(_widened(site))
@@ -64,6 +69,9 @@ def _narrow(
         asked = relative.demand(_widened(site))
         make = linear_mve.padded_constants if name.endswith("_mve") else linear_constants
         constants = make(site, lambda rows: pack(site, rows), fold=fold)
+        if line(site):
+            shared = op is FullyConnected and linear.is_uniform(_widened(site))
+            constants = straighten(_widened(site), constants, shared=shared)
         if op is FullyConnected:
             constants = linear.shared_factors(_widened(site), constants)
         scratch_bytes = scratch(site, asked.scratch_bytes)
@@ -113,6 +121,15 @@ def _ring(site: Site) -> Demand:
     return linear.planes(_widened(site), slide.ring_bytes() + slide.taps, constants)
 
 
+def _always(site: Site) -> bool:
+    return True
+
+
+def _taken_apart_once(site: Site) -> bool:
+    """Whether er_linear_s8w4_dsp adds all products up before it takes sums apart."""
+    return site.inputs[1].shape[1] <= MOST_AT_ONCE
+
+
 def _none(site: Site, sums: int) -> int:
     return 0
 
@@ -137,6 +154,8 @@ KERNELS = (
         Conv2D,
         "2 channels x 4 pixels by SMLAD, int4 weights unpacked in registers",
         _pack_channel_pairs,
+        like="er_conv_deep_s8_dsp",
+        line=_always,
     ),
     declare(
         "er_depthwise_s8w4_dsp",
@@ -152,6 +171,7 @@ KERNELS = (
         FullyConnected,
         "4 rows by SMLAD, int4 weights unpacked in registers",
         _pack_row_pairs,
+        line=_taken_apart_once,
     ),
     _narrow("er_conv_s8w4_ref", Conv2D, "portable C, int4 weights", _nibbles_first),
     _narrow(

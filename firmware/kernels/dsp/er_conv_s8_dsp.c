@@ -1,89 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A byte a weight: words are as er_conv_dsp.h has them, the last pair of an odd last channel is two
- * bytes.
+ * A byte a weight, for sums of products of up to 24 bits. The weights of two channels share one
+ * SXTB16: bytes a, b are stored as the int16 256 * b + a. Multiplied as they stand, such pairs give
+ * 256 * B + A, and their lower bytes alone A, where A and B are the sums of products of each.
  */
-#include "er_dsp.h"
+#define STEP_BYTES "52"
+#define SPREAD "sxtb16 r3, r2\n\t"
+#define A "r3"
+#define B "r2"
 
-static inline uint32_t words_bytes(uint32_t count)
+#include "er_conv_bytes_dsp.h"
+
+enum { CAN_BE_STRAIGHT = 1 };
+
+static inline void add_word(uint32_t bytes, er_pair column, int32_t sums[2])
 {
-    return 4 * count;
+    sums[0] = er_mac(er_even(bytes), column, sums[0]);
+    sums[1] = er_mac(bytes, column, sums[1]);
 }
 
-static inline uint32_t word(const int8_t *weights, uint32_t index, uint32_t count)
+static inline void take_apart(int32_t sums[2])
 {
-    (void)count;
-    return er_load(weights + 4 * index);
+    sums[1] = er_wrapping_add(sums[1], -sums[0]) >> 8;
 }
 
-static inline er_pair last_pair(const int8_t *weights)
-{
-    return er_pack(weights[0], weights[1]);
-}
-
-static inline int32_t first_sum(int32_t bias)
-{
-    return bias;
-}
-
-static inline int32_t finished_sum(int32_t bias, int32_t sum)
-{
-    (void)bias;
-    return sum;
-}
-
-/* How many of the eight steps of the loop's first turn are left out. */
-static inline uint32_t loop_of(const er_pair *columns, uint32_t pairs)
-{
-    (void)columns;
-    return -pairs % 8;
-}
-
-/* The address, with the mark of Thumb code, at which the loop is entered. */
-#define PREPARE                                                                                    \
-    "movs r12, #56\n\t"                                                                            \
-    "adr lr, 2f\n\t"                                                                               \
-    "mla r3, r3, r12, lr\n\t"                                                                      \
-    "adds r3, r3, #1\n\t"
-
-#define START                                                                                      \
+/* The bias of a in both sums, which then are 256 * B apart. */
+#define START_TWICE                                                                                \
     "ldr r2, [sp, #20]\n\t"                                                                        \
-    "ldrd r4, r8, [r2], #8\n\t"                                                                    \
-    "str r2, [sp, #20]\n\t"                                                                        \
+    "ldr r4, [r2]\n\t"                                                                             \
     "mov r5, r4\n\t"                                                                               \
     "mov r6, r4\n\t"                                                                               \
     "mov r7, r4\n\t"                                                                               \
+    "mov r8, r4\n\t"                                                                               \
+    "mov r9, r4\n\t"                                                                               \
+    "mov r10, r4\n\t"                                                                              \
+    "mov r11, r4\n\t"
+
+#define FINISH_TWICE                                                                               \
+    "ldr r2, [sp, #20]\n\t"                                                                        \
+    "ldr r3, [r2, #4]\n\t"                                                                         \
+    "adds r2, r2, #8\n\t"                                                                          \
+    "str r2, [sp, #20]\n\t"                                                                        \
+    "sub r8, r8, r4\n\t"                                                                           \
+    "sub r9, r9, r5\n\t"                                                                           \
+    "sub r10, r10, r6\n\t"                                                                         \
+    "sub r11, r11, r7\n\t"                                                                         \
+    "add r8, r3, r8, asr #8\n\t"                                                                   \
+    "add r9, r3, r9, asr #8\n\t"                                                                   \
+    "add r10, r3, r10, asr #8\n\t"                                                                 \
+    "add r11, r3, r11, asr #8\n\t"
+
+#define START_STRAIGHT                                                                             \
+    "ldr r2, [sp, #20]\n\t"                                                                        \
+    "ldr r8, [r2, #4]\n\t"                                                                         \
+    "movs r4, #0\n\t"                                                                              \
+    "movs r5, #0\n\t"                                                                              \
+    "movs r6, #0\n\t"                                                                              \
+    "movs r7, #0\n\t"                                                                              \
     "mov r9, r8\n\t"                                                                               \
     "mov r10, r8\n\t"                                                                              \
     "mov r11, r8\n\t"
 
-/* 14 instructions of four bytes each. Single words loaded one after the other take a cycle less than
- * a pair behind a single one. */
-#define STEP                                                                                       \
-    "ldr r2, [r0], #4\n\t"                                                                         \
-    "ldr lr, [r1, #4]\n\t"                                                                         \
-    "ldr r12, [r1], #16\n\t"                                                                       \
-    "sxtb16 r3, r2, ror #8\n\t"                                                                    \
-    "sxtb16 r2, r2\n\t"                                                                            \
-    "smlad r4, r2, r12, r4\n\t"                                                                    \
-    "smlad r8, r3, r12, r8\n\t"                                                                    \
-    "smlad r5, r2, lr, r5\n\t"                                                                     \
-    "smlad r9, r3, lr, r9\n\t"                                                                     \
-    "ldrd r12, lr, [r1, #-8]\n\t"                                                                  \
-    "smlad r6, r2, r12, r6\n\t"                                                                    \
-    "smlad r10, r3, r12, r10\n\t"                                                                  \
-    "smlad r7, r2, lr, r7\n\t"                                                                     \
-    "smlad r11, r3, lr, r11\n\t"
-
-#define LOOP                                                                                       \
-    "ldr pc, [sp, #8]\n\t"                                                                         \
-    ".balign 4\n"                                                                                  \
-    "2:\n\t" STEP STEP STEP STEP STEP STEP STEP STEP                                              \
-    "ldr r2, [sp, #4]\n\t"                                                                         \
-    "cmp r1, r2\n\t"                                                                               \
-    "bne 2b\n\t"
-
-#define FINISH ""
+#define FINISH_STRAIGHT                                                                            \
+    "ldr r2, [sp, #20]\n\t"                                                                        \
+    "ldr r3, [r2], #8\n\t"                                                                         \
+    "str r2, [sp, #20]\n\t"                                                                        \
+    "sub r8, r8, r4\n\t"                                                                           \
+    "sub r9, r9, r5\n\t"                                                                           \
+    "sub r10, r10, r6\n\t"                                                                         \
+    "sub r11, r11, r7\n\t"                                                                         \
+    "add r4, r3, r4, lsl #8\n\t"                                                                   \
+    "add r5, r3, r5, lsl #8\n\t"                                                                   \
+    "add r6, r3, r6, lsl #8\n\t"                                                                   \
+    "add r7, r3, r7, lsl #8\n\t"
 
 #include "er_conv_dsp.h"
 

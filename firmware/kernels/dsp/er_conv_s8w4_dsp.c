@@ -9,7 +9,7 @@
  */
 #include "er_dsp.h"
 
-enum { UPPER = 0xf0 };
+enum { UPPER = 0xf0, WEIGHT_BITS = 4, CAN_BE_STRAIGHT = 1 };
 
 /* The upper halves of all bytes. */
 static inline uint32_t upper(uint32_t bytes)
@@ -37,15 +37,15 @@ static inline er_pair last_pair(const int8_t *weights)
     return er_pack((int8_t)(weights[0] & UPPER), (int8_t)(weights[1] & UPPER));
 }
 
-static inline int32_t first_sum(int32_t bias)
+static inline void add_word(uint32_t bytes, er_pair column, int32_t sums[2])
 {
-    (void)bias;
-    return 0;
+    sums[0] = er_mac(er_even(bytes), column, sums[0]);
+    sums[1] = er_mac(er_odd(bytes), column, sums[1]);
 }
 
-static inline int32_t finished_sum(int32_t bias, int32_t sum)
+static inline void take_apart(int32_t sums[2])
 {
-    return er_wrapping_add(bias, sum >> 4);
+    (void)sums;
 }
 
 /* Where the columns that are in fours end. */
@@ -56,7 +56,7 @@ static inline uint32_t loop_of(const er_pair *columns, uint32_t pairs)
 
 #define PREPARE ""
 
-#define START                                                                                      \
+#define START_TWICE                                                                                           \
     "movs r4, #0\n\t"                                                                              \
     "movs r5, #0\n\t"                                                                              \
     "movs r6, #0\n\t"                                                                              \
@@ -102,18 +102,23 @@ static inline uint32_t loop_of(const er_pair *columns, uint32_t pairs)
     "cmp r1, r2\n\t"                                                                               \
     "bne 4b\n\t"
 
-#define FINISH                                                                                     \
+#define START_STRAIGHT START_TWICE
+
+#define FINISH(shift)                                                                              \
     "ldr r2, [sp, #20]\n\t"                                                                        \
     "ldrd r3, r1, [r2], #8\n\t"                                                                    \
     "str r2, [sp, #20]\n\t"                                                                        \
-    "add r4, r3, r4, asr #4\n\t"                                                                   \
-    "add r5, r3, r5, asr #4\n\t"                                                                   \
-    "add r6, r3, r6, asr #4\n\t"                                                                   \
-    "add r7, r3, r7, asr #4\n\t"                                                                   \
-    "add r8, r1, r8, asr #4\n\t"                                                                   \
-    "add r9, r1, r9, asr #4\n\t"                                                                   \
-    "add r10, r1, r10, asr #4\n\t"                                                                 \
-    "add r11, r1, r11, asr #4\n\t"
+    "add r4, r3, r4, " shift "\n\t"                                                                \
+    "add r5, r3, r5, " shift "\n\t"                                                                \
+    "add r6, r3, r6, " shift "\n\t"                                                                \
+    "add r7, r3, r7, " shift "\n\t"                                                                \
+    "add r8, r1, r8, " shift "\n\t"                                                                \
+    "add r9, r1, r9, " shift "\n\t"                                                                \
+    "add r10, r1, r10, " shift "\n\t"                                                              \
+    "add r11, r1, r11, " shift "\n\t"
+
+#define FINISH_TWICE FINISH("asr #4")
+#define FINISH_STRAIGHT FINISH("lsl #4")
 
 #include "er_conv_dsp.h"
 

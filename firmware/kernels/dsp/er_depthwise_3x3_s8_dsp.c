@@ -28,12 +28,11 @@ typedef struct {
     er_pair first[KERNEL]; /* of each row of weights, the first two */
     er_pair last[KERNEL];  /* the last two */
     int8_t *to;
-    int32_t bias;
-    int32_t twice_mantissa;
+    int32_t bias, mantissa;    /* twice_mantissa, but of the straight way */
+    int32_t zero_term;         /* twice_zero_and_one, or er_straight_zero of it */
+    int32_t left, step;        /* outputs of a row, and from one to the next */
     int32_t halved;
-    int32_t twice_zero_and_one;
-    int32_t step, left, count; /* from output to output; how many a row, twice */
-    int32_t out_rows;
+    int32_t count, out_rows;   /* outputs of a row again; rows */
     int32_t next_row, next_to; /* from where a row ends to the next, in bytes */
 } strip_job;
 
@@ -80,7 +79,7 @@ static __attribute__((naked, noinline)) void expand(__attribute__((unused)) cons
 }
 
 /* The stack of PAIRS, then: 24 count, 28 out_rows, 32 next_row, 36 next_to. */
-#define STRIP(stride, round)                                                                       \
+#define STRIP(stride, scale)                                                                       \
     "push {r4-r11, lr}\n\t"                                                                        \
     "add r12, r0, #36\n\t"                                                                         \
     "ldm r12, {r1-r10}\n\t"                                                                        \
@@ -92,10 +91,10 @@ static __attribute__((naked, noinline)) void expand(__attribute__((unused)) cons
     "ldr r0, [r0]\n\t"                                                                             \
     "add r1, r0, r12\n\t"                                                                          \
     "add r2, r1, r12\n"                                                                            \
-    PAIRS(stride, round)                                                                           \
+    PAIRS(stride, scale)                                                                           \
     "ldrd r10, r11, [sp, #24]\n\t"                                                                 \
     "ldrd r3, r12, [sp, #32]\n\t"                                                                  \
-    "str r10, [sp, #20]\n\t"                                                                       \
+    "str r10, [sp, #12]\n\t"                                                                       \
     "add r0, r0, r3\n\t"                                                                           \
     "add r1, r1, r3\n\t"                                                                           \
     "add r2, r2, r3\n\t"                                                                           \
@@ -107,27 +106,27 @@ static __attribute__((naked, noinline)) void expand(__attribute__((unused)) cons
     "pop {r4-r11, pc}\n"
 
 static __attribute__((naked, noinline)) void strip_1_twice(__attribute__((unused))
-                                                           const strip_job *job)
+                                                                  const strip_job *job)
 {
-    __asm__(STRIP(STRIDE_1, ROUND_TWICE));
+    __asm__(STRIP(STRIDE_1, SCALE_TWICE));
 }
 
-static __attribute__((naked, noinline)) void strip_1_once(__attribute__((unused))
-                                                          const strip_job *job)
+static __attribute__((naked, noinline)) void strip_1_straight(__attribute__((unused))
+                                                                     const strip_job *job)
 {
-    __asm__(STRIP(STRIDE_1, ROUND_ONCE));
+    __asm__(STRIP(STRIDE_1, SCALE_STRAIGHT));
 }
 
 static __attribute__((naked, noinline)) void strip_2_twice(__attribute__((unused))
-                                                           const strip_job *job)
+                                                                  const strip_job *job)
 {
-    __asm__(STRIP(STRIDE_2, ROUND_TWICE));
+    __asm__(STRIP(STRIDE_2, SCALE_TWICE));
 }
 
-static __attribute__((naked, noinline)) void strip_2_once(__attribute__((unused))
-                                                          const strip_job *job)
+static __attribute__((naked, noinline)) void strip_2_straight(__attribute__((unused))
+                                                                     const strip_job *job)
 {
-    __asm__(STRIP(STRIDE_2, ROUND_ONCE));
+    __asm__(STRIP(STRIDE_2, SCALE_STRAIGHT));
 }
 #else
 static void expand(const int8_t *from, int16_t *to, int32_t rows, const expansion *e)
@@ -139,10 +138,9 @@ static void expand(const int8_t *from, int16_t *to, int32_t rows, const expansio
     }
 }
 
-static void make_strip(const strip_job *job, int32_t stride, int32_t mark)
+static void make_strip(const strip_job *job, int32_t stride, int is_straight)
 {
-    const int32_t halved = job->halved + mark;
-    const er_scaling scaling = {job->twice_mantissa, ~halved, halved};
+    const er_scaling scaling = {job->mantissa, ~job->halved, job->halved};
     const int16_t *row = job->rows;
     int8_t *to = job->to;
     for (int32_t i = 0; i < job->out_rows; i++) {
@@ -154,7 +152,8 @@ static void make_strip(const strip_job *job, int32_t stride, int32_t mark)
                     sum = er_mac(er_load(x), job->first[tap], sum);
                     sum = __smlabt(x[2], (int32_t)job->last[tap], sum);
                 }
-                *to = (int8_t)er_scale_by(mark, sum, scaling, job->twice_zero_and_one);
+                *to = (int8_t)(is_straight ? er_scale_straight(sum, job->mantissa, job->zero_term)
+                                           : er_scale_quickly(sum, scaling, job->zero_term));
             }
         }
         row += job->next_row / 2;
@@ -166,9 +165,9 @@ static void strip_1_twice(const strip_job *job)
     make_strip(job, 1, 0);
 }
 
-static void strip_1_once(const strip_job *job)
+static void strip_1_straight(const strip_job *job)
 {
-    make_strip(job, 1, ER_ONCE);
+    make_strip(job, 1, 1);
 }
 
 static void strip_2_twice(const strip_job *job)
@@ -176,11 +175,17 @@ static void strip_2_twice(const strip_job *job)
     make_strip(job, 2, 0);
 }
 
-static void strip_2_once(const strip_job *job)
+static void strip_2_straight(const strip_job *job)
 {
-    make_strip(job, 2, ER_ONCE);
+    make_strip(job, 2, 1);
 }
 #endif
+
+/* Whether the outputs of a layer lie on a line. */
+static inline int is_straight(const er_conv_s8 *p)
+{
+    return ER_DEPTHWISE_STRAIGHT && (!ER_DEPTHWISE_OTHER || p->shift == NULL);
+}
 
 typedef void strip(const strip_job *job);
 
@@ -195,12 +200,12 @@ typedef struct {
     strip *make;
 } shape;
 
-static strip *strip_of(int32_t stride, int32_t shift)
+static strip *strip_of(const er_conv_s8 *p)
 {
-    if (er_layer_rounds_once(shift)) {
-        return stride == 1 ? strip_1_once : strip_2_once;
+    if (is_straight(p)) {
+        return p->window.stride_w == 1 ? strip_1_straight : strip_2_straight;
     }
-    return stride == 1 ? strip_1_twice : strip_2_twice;
+    return p->window.stride_w == 1 ? strip_1_twice : strip_2_twice;
 }
 
 /* Fills with pairs. */
@@ -283,18 +288,21 @@ void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *o
     const int32_t used = er_least(w->in_w, needed);
     const int32_t pitch = (er_most(needed, w->pad_left + used) + 1) / 2 * 2;
     const er_range_s8 range = er_range_of(p->out_zero, p->act_min, p->act_max);
+    const int straight = is_straight(p);
+    const int32_t whole = straight ? 256 : 1; /* of the straight way, sums have a fraction */
     const shape s = {.window = w,
                      .expansion = {depth, used, (w->in_w - used) * depth, pitch - used},
                      .strip = scratch,
                      .pitch = pitch,
                      .rows = strip_rows(w, pitch),
                      .zeros = er_pack(p->in_zero, p->in_zero),
-                     .make = strip_of(w->stride_w, p->shift[0])};
+                     .make = strip_of(p)};
     strip_job job = {.rows = scratch,
                      .pitch = 2 * pitch,
-                     .twice_zero_and_one = range.twice_zero_and_one,
-                     .step = step,
+                     .zero_term = straight ? er_straight_zero(range.twice_zero_and_one)
+                                           : range.twice_zero_and_one,
                      .left = w->out_w,
+                     .step = step,
                      .count = w->out_w,
                      .next_row = 2 * (w->stride_h * pitch - even * w->stride_w),
                      .next_to = (w->out_w - even) * step};
@@ -302,13 +310,12 @@ void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *o
     fill(scratch, ((s.rows - 1) * w->stride_h + KERNEL) * pitch + SLACK, s.zeros);
     for (int32_t i = 0; i < step; i++) {
         for (int32_t tap = 0; tap < KERNEL; tap++, v += KERNEL) {
-            job.first[tap] = er_pack(v[0], v[1]);
-            job.last[tap] = er_pack(v[1], v[2]);
+            job.first[tap] = er_pack(v[0] * whole, v[1] * whole);
+            job.last[tap] = er_pack(v[1] * whole, v[2] * whole);
         }
-        const er_scaling scaling = er_scaling_of(p->mantissa[i], p->shift[i]);
         job.bias = p->bias[i];
-        job.twice_mantissa = scaling.twice_mantissa;
-        job.halved = er_halved(scaling);
+        job.mantissa = straight ? p->mantissa[i] : er_shift_left(p->mantissa[i], 1);
+        job.halved = straight ? 0 : ~p->shift[i];
         job.to = output + i;
         run(&s, &job, range, input + i / multiplier);
     }

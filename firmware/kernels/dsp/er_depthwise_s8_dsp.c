@@ -24,31 +24,58 @@ typedef struct {
     const tap *taps, *end;
     er_range_s8 range;
     int32_t multiplier;
-    int is_ordinary; /* er_scale_by serves all channels, and the range is that of int8 */
+    int is_ordinary; /* er_scale_quickly serves all channels, and the range is that of int8 */
 } job;
+
+/* Whether the outputs of a layer lie on a line. */
+static inline int is_straight(const er_conv_s8 *p)
+{
+    return ER_DEPTHWISE_STRAIGHT && (!ER_DEPTHWISE_OTHER || p->shift == NULL);
+}
+
+/* What the sum of a channel starts with. Where outputs lie on a line, its bias has a fraction, and
+ * comes in afterwards. */
+static inline int32_t first_sum(const er_conv_s8 *p, int32_t channel)
+{
+    return is_straight(p) ? 0 : p->bias[channel];
+}
+
+static inline int32_t straight_output(const job *j, int32_t bias, int32_t mantissa, int32_t sum)
+{
+    const int32_t zero = er_straight_zero(j->range.twice_zero_and_one);
+    return er_scale_straight(er_wrapping_add(bias, er_shift_left(sum, 8)), mantissa, zero);
+}
 
 /* Scales and stores outputs of `count` channels from `channel` on. */
 ER_SMALL void store(const job *j, int32_t channel, int32_t count, const int32_t *sums, int8_t *to)
 {
+    const er_conv_s8 *p = j->p;
     for (int32_t i = channel; i < channel + count; i++, sums++) {
-        to[i] = er_scale(j->range, er_scaling_of(j->p->mantissa[i], j->p->shift[i]), *sums);
+        if (is_straight(p)) {
+            const int32_t value = straight_output(j, p->bias[i], p->mantissa[i], *sums);
+            to[i] = (int8_t)er_clamp(j->range, value);
+        } else {
+            to[i] = er_scale(j->range, er_scaling_of(p->mantissa[i], p->shift[i]), *sums);
+        }
     }
 }
 
 /* Scales and stores four outputs from `channel` on. */
 ER_ALWAYS_INLINE void store_4(const job *j, int32_t channel, int32_t sums[TOGETHER], int8_t *to)
 {
-    const int32_t *mantissa = j->p->mantissa + channel;
-    const int8_t *shift = j->p->shift + channel;
-    const int once = er_layer_rounds_once(shift[0]);
+    const er_conv_s8 *p = j->p;
+    const int32_t *bias = p->bias + channel, *mantissa = p->mantissa + channel;
+    const int8_t *shift = is_straight(p) ? NULL : p->shift + channel;
     if (!j->is_ordinary) {
         store(j, channel, TOGETHER, sums, to);
         return;
     }
     for (int32_t i = 0; i < TOGETHER; i++) {
-        const er_scaling scaling = er_scaling_of(mantissa[i], shift[i]);
-        to[channel + i] =
-            (int8_t)er_scale_by(once, sums[i], scaling, j->range.twice_zero_and_one);
+        const int32_t value =
+            is_straight(p) ? straight_output(j, bias[i], mantissa[i], sums[i])
+                           : er_scale_quickly(sums[i], er_scaling_of(mantissa[i], shift[i]),
+                                              j->range.twice_zero_and_one);
+        to[channel + i] = (int8_t)value;
     }
 }
 
@@ -58,8 +85,8 @@ ER_NEVER_INLINE void multiply_4(const job *j, int32_t channel, const int8_t *inp
     const er_conv_s8 *p = j->p;
     const int8_t *weights = p->weights + channel;
     const er_pair zeros = er_pack(p->in_zero, p->in_zero);
-    const int32_t *bias = p->bias + channel;
-    int32_t sums[TOGETHER] = {bias[0], bias[1], bias[2], bias[3]};
+    int32_t sums[TOGETHER] = {first_sum(p, channel), first_sum(p, channel + 1),
+                              first_sum(p, channel + 2), first_sum(p, channel + 3)};
     input += channel;
     ER_ROLLED_ALWAYS
     for (const tap *t = j->taps; t != j->end; t++) {
@@ -81,8 +108,8 @@ ER_NEVER_INLINE void multiply_spread(const job *j, int32_t channel, const int8_t
     const er_conv_s8 *p = j->p;
     const int8_t *weights = p->weights + channel;
     const int32_t zero = p->in_zero;
-    const int32_t *bias = p->bias + channel;
-    int32_t sums[TOGETHER] = {bias[0], bias[1], bias[2], bias[3]};
+    int32_t sums[TOGETHER] = {first_sum(p, channel), first_sum(p, channel + 1),
+                              first_sum(p, channel + 2), first_sum(p, channel + 3)};
     ER_ROLLED_ALWAYS
     for (const tap *t = j->taps; t != j->end; t++) {
         const int8_t *x = input + t->input;
@@ -116,7 +143,7 @@ ER_NEVER_INLINE void multiply_1(const job *j, int32_t channel, int32_t from, con
 {
     const int8_t *weights = j->p->weights + channel;
     const int32_t zero = j->p->in_zero;
-    int32_t sum = j->p->bias[channel];
+    int32_t sum = first_sum(j->p, channel);
     input += from;
     ER_ROLLED_ALWAYS
     for (const tap *t = j->taps; t != j->end; t++) {
@@ -163,7 +190,8 @@ void er_depthwise_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *outpu
              .taps = scratch,
              .range = er_range_of(p->out_zero, p->act_min, p->act_max),
              .multiplier = w->out_c / w->in_c};
-    j.is_ordinary = !er_is_partial(j.range) && er_all_are_quick(p->shift, w->out_c);
+    j.is_ordinary = !er_is_partial(j.range) &&
+                    (is_straight(p) || er_all_are_quick(p->shift, w->out_c));
     int32_t top = -w->pad_top;
     for (int32_t row = 0; row < w->out_h; row++, top += w->stride_h) {
         const er_range y = er_taps_inside(top, w->kernel_h, w->dilation_h, w->in_h);

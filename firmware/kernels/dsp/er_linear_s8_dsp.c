@@ -4,7 +4,7 @@
  */
 #include "er_dsp.h"
 
-enum { PAIR_BYTES = 8 };
+enum { PAIR_BYTES = 8, WEIGHT_BITS = 0 };
 
 static inline uint32_t first(const int8_t *weights)
 {
@@ -26,18 +26,13 @@ static inline uint32_t four_elements(const int8_t *weights, uint32_t index)
     return er_load(weights + index);
 }
 
-static inline int32_t first_sum(int32_t bias)
-{
-    return bias;
-}
-
-static inline int32_t finished_sum(int32_t bias, int32_t sum)
-{
-    (void)bias;
-    return sum;
-}
-
 #define LOAD "ldm r1!, {r8-r11}\n\t"
+
+#define GROUP_BYTES "64"
+#define A_TWICE ""
+#define B_TWICE ", asr #8"
+#define A_STRAIGHT ", lsl #8"
+#define B_STRAIGHT ""
 
 #include "er_linear_dsp.h"
 

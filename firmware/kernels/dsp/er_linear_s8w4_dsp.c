@@ -9,7 +9,7 @@
  */
 #include "er_dsp.h"
 
-enum { PAIR_BYTES = 4 };
+enum { PAIR_BYTES = 4, WEIGHT_BITS = 4 };
 
 /* The upper halves of all bytes. */
 static inline uint32_t upper(uint32_t bytes)
@@ -42,17 +42,6 @@ static inline uint32_t four_elements(const int8_t *weights, uint32_t index)
     return four;
 }
 
-static inline int32_t first_sum(int32_t bias)
-{
-    (void)bias;
-    return 0;
-}
-
-static inline int32_t finished_sum(int32_t bias, int32_t sum)
-{
-    return er_wrapping_add(bias, sum >> 4);
-}
-
 #define LOAD                                                                                       \
     "ldrd r8, r10, [r1], #8\n\t"                                                                   \
     "lsl r9, r8, #4\n\t"                                                                           \
@@ -61,6 +50,12 @@ static inline int32_t finished_sum(int32_t bias, int32_t sum)
     "and r9, r9, #0xf0f0f0f0\n\t"                                                                  \
     "and r10, r10, #0xf0f0f0f0\n\t"                                                                \
     "and r11, r11, #0xf0f0f0f0\n\t"
+
+#define GROUP_BYTES "88"
+#define A_TWICE ", asr #4"
+#define B_TWICE ", asr #12"
+#define A_STRAIGHT ", lsl #4"
+#define B_STRAIGHT ", asr #4"
 
 #include "er_linear_dsp.h"
 

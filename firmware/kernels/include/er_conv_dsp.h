@@ -17,10 +17,13 @@
  *     words_bytes     how many bytes so many words take
  *     word            one of so many words
  *     last_pair       the pair that an odd last channel of an odd number of pairs ends with
- *     first_sum       what a sum starts with
- *     finished_sum    what a sum of all products becomes
+ *     add_word        adds the products of a word of two channels and a pair to their sums
+ *     take_apart      makes the sums of products of two channels of what add_word made
+ *     WEIGHT_BITS     zeros behind each weight, and so behind each sum of products
+ *     CAN_BE_STRAIGHT whether it has a way to scale for outputs that lie on a line
  *     loop_of         what its loop in assembly needs to know of so many pairs
- * and for its assembly the strings PREPARE, START, LOOP and FINISH, told of below.
+ * and for its assembly the strings PREPARE, LOOP, and START and FINISH of each way to scale, told of
+ * below.
  */
 #ifndef ER_CONV_DSP_H
 #define ER_CONV_DSP_H
@@ -126,7 +129,7 @@ typedef struct {
     const int8_t *shift;
     const int32_t *bias;
     const int8_t *end_of_to; /* of lane 0 */
-    int32_t twice_zero_and_one;
+    int32_t zero_term; /* twice_zero_and_one, or of the straight way er_straight_zero of it */
     int8_t *to;
     int32_t step, last; /* to lane 1; to lane 3, or 0 where there is none */
 } quick_job;
@@ -138,72 +141,91 @@ typedef struct {
     uint32_t pairs; /* in a column */
     int32_t lanes;
     er_range_s8 range;
-    int quick;     /* er_scale_by serves every channel */
+    int quick;     /* the assembly serves every channel */
     quick_job job; /* of all channels */
 } block;
 
-/* What a sum of one channel becomes. */
-static inline int8_t output_of(const block *b, int32_t channel, int32_t sum)
+/* Whether the outputs of a layer lie on a line. */
+static inline int is_straight(const er_conv_s8 *p)
 {
-    const er_conv_s8 *p = b->p;
-    const er_scaling scaling = er_scaling_of(p->mantissa[channel], p->shift[channel]);
+    return CAN_BE_STRAIGHT && ER_CONV_STRAIGHT && (!ER_CONV_OTHER || p->shift == NULL);
+}
+
+/* How sums of products of one channel become outputs. */
+typedef struct {
+    int32_t bias, mantissa, shift; /* the straight way has no shift */
+} factors;
+
+static inline factors factors_of(const er_conv_s8 *p, int32_t channel)
+{
+    const factors f = {p->bias[channel], p->mantissa[channel],
+                       is_straight(p) ? 0 : p->shift[channel]};
+    return f;
+}
+
+static inline int8_t output_of(const block *b, factors f, int32_t products)
+{
     const int32_t zero = b->range.twice_zero_and_one;
-    const int once = er_layer_rounds_once(scaling.shift);
-    const int32_t value =
-        b->quick ? er_scale_by(once, sum, scaling, zero) : er_scale_slowly(sum, scaling, zero);
+    int32_t value;
+    if (is_straight(b->p)) {
+        const int32_t sum = er_wrapping_add(f.bias, er_shift_left(products, 8 - WEIGHT_BITS));
+        value = er_scale_straight(sum, f.mantissa, er_straight_zero(zero));
+    } else {
+        const int32_t sum = er_wrapping_add(f.bias, products >> WEIGHT_BITS);
+        const er_scaling scaling = er_scaling_of(f.mantissa, f.shift);
+        value = b->quick ? er_scale_quickly(sum, scaling, zero)
+                         : er_scale_slowly(sum, scaling, zero);
+    }
     return (int8_t)er_clamp(b->range, value);
 }
 
-/* Two channels by each lane: for the last one or two pixels, and for channels that er_scale_by does
+/* Two channels by each lane: for the last one or two pixels, and for channels that the assembly does
  * not serve. */
 ER_SMALL void multiply_2x1(const block *b, const int8_t *weights, int32_t channel, int8_t *to)
 {
-    const int32_t *bias = b->p->bias + channel;
     for (int32_t lane = 0; lane < b->lanes; lane++, to += b->p->window.out_c) {
         const er_pair *column = b->columns + lane;
-        int32_t sums[2] = {first_sum(bias[0]), first_sum(bias[1])};
+        int32_t sums[2] = {0, 0};
         ER_ROLLED_ALWAYS
         for (uint32_t i = 0; i < b->pairs; i++, column += LANES) {
-            const uint32_t bytes = word(weights, i, b->pairs);
-            sums[0] = er_mac(er_even(bytes), *column, sums[0]);
-            sums[1] = er_mac(er_odd(bytes), *column, sums[1]);
+            add_word(word(weights, i, b->pairs), *column, sums);
         }
+        take_apart(sums);
         ER_ROLLED_ALWAYS
         for (int32_t i = 0; i < 2; i++) {
-            to[channel + i] = output_of(b, channel + i, finished_sum(bias[i], sums[i]));
+            to[channel + i] = output_of(b, factors_of(b->p, channel + i), sums[i]);
         }
     }
 }
 
 #if defined(__arm__)
-/* All pairs of channels by four lanes, where er_scale_by serves. Eight sums, two pointers and
- * four temporaries are all the registers there are, and no compiler tried keeps them there: from
- * intrinsics, a multiplication takes 1.3 instructions instead of 0.9. So this loop, three quarters
- * of the work of most models, is assembly. It knows the order of the fields of quick_job.
+/* All pairs of channels by four lanes, where er_scale_quickly or er_scale_straight serves. Eight
+ * sums, two pointers and four temporaries are all the registers there are, and no compiler tried
+ * keeps them there: from intrinsics, a multiplication takes 1.3 instructions instead of 0.9. So this
+ * loop, three quarters of the work of most models, is assembly. It knows the order of the fields of
+ * quick_job.
  *
  * On the stack: 0 columns, 4 end, 8 loop, 12 mantissa, 16 shift, 20 bias, 24 end of to,
- * 28 twice_zero_and_one, 32 to, 36 step, 40 last. In r0 the weights; in r4 to r7 channel a, lanes 0
- * to 3; in r8 to r11 channel b.
+ * 28 zero_term, 32 to, 36 step, 40 last. In r0 the weights; in r4 to r7 channel a, lanes 0 to 3; in
+ * r8 to r11 channel b.
  *
  * PREPARE makes of `loop`, in r3, what LOOP finds on the stack; it may use r12 and lr. START sets
  * the sums, and may use r2. LOOP, from label 2, adds all pairs from r1 to the end; it may use r2,
- * r3, r12 and lr. FINISH makes of the sums those with bias; it may use r1 to r3, r12 and lr. */
+ * r3, r12 and lr. FINISH moves the bias on, and makes of the sums those that are scaled, bias
+ * included; it may use r1 to r3, r12 and lr. */
 
-/* er_scale_quickly, of a shift in r2 that HALVE_TWICE has made `halved`; twice_zero_and_one r3. */
-#define HALVE_TWICE "mvns r2, r2\n\t"
-#define SCALE_TWICE(r, twice_mantissa)                                                             \
+/* er_scale_quickly, of a shift in r2 that is `halved`; twice_zero_and_one in r3. */
+#define SCALE_QUICKLY(r, twice_mantissa)                                                           \
     "smmlar " r ", " r ", " twice_mantissa ", " r "\n\t"                                           \
-    "add " r ", " r ", " r ", asr #31\n\t" ADD_ZERO(r)
-
-/* er_scale_once, of a shift marked by 64: its lowest byte is all that counts. */
-#define HALVE_ONCE "eor r2, r2, #191\n\t"
-#define SCALE_ONCE(r, twice_mantissa)                                                              \
-    "smmla " r ", " r ", " twice_mantissa ", " r "\n\t" ADD_ZERO(r)
-
-#define ADD_ZERO(r)                                                                                \
+    "add " r ", " r ", " r ", asr #31\n\t"                                                         \
     "asr " r ", " r ", r2\n\t"                                                                     \
     "add " r ", " r ", r3\n\t"                                                                     \
     "ssat " r ", #8, " r ", asr #1\n\t"
+
+/* er_scale_straight; er_straight_zero in r3. */
+#define SCALE_STRAIGHT(r, mantissa)                                                                \
+    "smmla " r ", " r ", " mantissa ", r3\n\t"                                                     \
+    "ssat " r ", #8, " r ", asr #12\n\t"
 
 /* Stores four lanes at r12; lane 0 after lane 3, which may have no place. */
 #define STORE(lane0, lane1, lane2, lane3)                                                          \
@@ -212,22 +234,16 @@ ER_SMALL void multiply_2x1(const block *b, const int8_t *weights, int32_t channe
     "strb " lane1 ", [r12, lr]\n\t"                                                                \
     "strb " lane2 ", [r12, lr, lsl #1]\n\t"
 
-#define MULTIPLY(halve, scale)                                                                     \
-    "push {r4-r11, lr}\n\t"                                                                        \
-    "ldm r0, {r0-r11}\n\t"                                                                         \
-    PREPARE                                                                                        \
-    "push {r1-r11}\n"                                                                              \
-    "1:\n\t"                                                                                       \
-    "ldr r1, [sp]\n\t" START LOOP FINISH                                                           \
-    "ldrd r1, r2, [sp, #12]\n\t"                                                                   \
-    "ldr r1, [r1]\n\t"                                                                             \
-    "ldrsb r2, [r2]\n\t"                                                                           \
-    "ldr lr, [sp, #36]\n\t"                                                                        \
+/* Factors of both channels, for SCALE; of those of products rounded twice, the shift of b is loaded in BETWEEN. */
+#define FACTORS_TWICE                                                                             \
+    "ldrd r2, r3, [sp, #12]\n\t"                                                                   \
+    "ldr r1, [r2]\n\t"                                                                             \
+    "ldrsb r2, [r3]\n\t"                                                                           \
     "ldrd r3, r12, [sp, #28]\n\t"                                                                  \
     "lsls r1, r1, #1\n\t"                                                                          \
-    halve                                                                                          \
-    scale("r4", "r1") scale("r5", "r1") scale("r6", "r1") scale("r7", "r1")                        \
-    "ldr r1, [sp, #40]\n\t" STORE("r4", "r5", "r6", "r7")                                          \
+    "mvns r2, r2\n\t"
+
+#define BETWEEN_TWICE                                                                             \
     "ldrd r4, r5, [sp, #12]\n\t"                                                                   \
     "ldr r6, [r4, #4]\n\t"                                                                         \
     "ldrsb r2, [r5, #1]\n\t"                                                                       \
@@ -235,9 +251,27 @@ ER_SMALL void multiply_2x1(const block *b, const int8_t *weights, int32_t channe
     "adds r5, r5, #2\n\t"                                                                          \
     "strd r4, r5, [sp, #12]\n\t"                                                                   \
     "lsls r6, r6, #1\n\t"                                                                          \
-    halve                                                                                          \
+    "mvns r2, r2\n\t"
+
+#define FACTORS_STRAIGHT                                                                           \
+    "ldr r12, [sp, #12]\n\t"                                                                       \
+    "ldrd r1, r2, [r12], #8\n\t"                                                                   \
+    "str r12, [sp, #12]\n\t"                                                                       \
+    "ldrd r3, r12, [sp, #28]\n\t"
+
+#define MULTIPLY(start, finish, factors, scale, between, mantissa_b)                               \
+    "push {r4-r11, lr}\n\t"                                                                        \
+    "ldm r0, {r0-r11}\n\t"                                                                         \
+    PREPARE                                                                                        \
+    "push {r1-r11}\n"                                                                              \
+    "1:\n\t"                                                                                       \
+    "ldr r1, [sp]\n\t" start LOOP finish factors                                                   \
+    scale("r4", "r1") scale("r5", "r1") scale("r6", "r1") scale("r7", "r1")                        \
+    "ldr lr, [sp, #36]\n\t"                                                                        \
+    "ldr r1, [sp, #40]\n\t" STORE("r4", "r5", "r6", "r7") between                                  \
     "add r12, r12, #1\n\t"                                                                         \
-    scale("r8", "r6") scale("r9", "r6") scale("r10", "r6") scale("r11", "r6")                      \
+    scale("r8", mantissa_b) scale("r9", mantissa_b)                                                \
+    scale("r10", mantissa_b) scale("r11", mantissa_b)                                              \
     STORE("r8", "r9", "r10", "r11")                                                                \
     "ldr r2, [sp, #24]\n\t"                                                                        \
     "add r12, r12, #1\n\t"                                                                         \
@@ -250,16 +284,16 @@ ER_SMALL void multiply_2x1(const block *b, const int8_t *weights, int32_t channe
 static __attribute__((naked, noinline)) void multiply_twice(__attribute__((unused))
                                                             const quick_job *job)
 {
-    __asm__(MULTIPLY(HALVE_TWICE, SCALE_TWICE));
+    __asm__(MULTIPLY(START_TWICE, FINISH_TWICE, FACTORS_TWICE, SCALE_QUICKLY, BETWEEN_TWICE, "r6"));
 }
 
-static __attribute__((naked, noinline)) void multiply_once(__attribute__((unused))
-                                                           const quick_job *job)
+static __attribute__((naked, noinline)) void multiply_straight(__attribute__((unused))
+                                                               const quick_job *job)
 {
-    __asm__(MULTIPLY(HALVE_ONCE, SCALE_ONCE));
+    __asm__(MULTIPLY(START_STRAIGHT, FINISH_STRAIGHT, FACTORS_STRAIGHT, SCALE_STRAIGHT, "", "r2"));
 }
 
-/* What er_scale_by leaves to do where the range is smaller than int8. */
+/* What is left to do where the range is smaller than int8. */
 ER_SMALL void clamp(const block *b, int8_t *to)
 {
     for (int32_t i = 0; i < b->lanes * b->p->window.out_c; i++) {
@@ -267,12 +301,7 @@ ER_SMALL void clamp(const block *b, int8_t *to)
     }
 }
 
-static void multiply_quickly(const quick_job *job)
-{
-    (er_layer_rounds_once(job->shift[0]) ? multiply_once : multiply_twice)(job);
-}
-
-/* All pairs of channels, not all of which er_scale_by serves. */
+/* All pairs of channels, not all of which the assembly serves. */
 ER_SMALL void multiply_mixed(block *b, int8_t *to)
 {
     const er_conv_s8 *p = b->p;
@@ -285,7 +314,7 @@ ER_SMALL void multiply_mixed(block *b, int8_t *to)
             job->bias = p->bias + channel;
             job->to = to + channel;
             job->end_of_to = job->to + 2;
-            multiply_quickly(job);
+            multiply_twice(job);
         } else {
             multiply_2x1(b, job->weights, channel, to);
         }
@@ -300,8 +329,10 @@ ER_SMALL void multiply_pairs(block *b, int8_t *to)
     b->job.to = to;
     b->job.end_of_to = to + step / 2 * 2;
     b->job.last = b->lanes == LANES ? 3 * step : 0;
-    if (b->quick) {
-        multiply_quickly(&b->job);
+    if (is_straight(b->p)) {
+        multiply_straight(&b->job);
+    } else if (b->quick) {
+        multiply_twice(&b->job);
     } else {
         multiply_mixed(b, to);
     }
@@ -326,9 +357,8 @@ ER_NEVER_INLINE void multiply_last(const block *b, int8_t *to)
 {
     const int32_t channel = b->p->window.out_c - 1;
     const int8_t *weights = b->p->weights + (uint32_t)channel / 2 * words_bytes(b->pairs);
-    const int32_t bias = b->p->bias[channel], first = first_sum(bias);
     const uint32_t words = b->pairs / 2;
-    int32_t sums[LANES] = {first, first, first, first};
+    int32_t sums[LANES] = {0, 0, 0, 0};
     const er_pair *column = b->columns;
     ER_ROLLED_ALWAYS
     for (uint32_t i = 0; i < words; i++, column += 2 * LANES) {
@@ -345,10 +375,11 @@ ER_NEVER_INLINE void multiply_last(const block *b, int8_t *to)
             sums[lane] = er_mac(pair, column[lane], sums[lane]);
         }
     }
+    const factors f = factors_of(b->p, channel);
     to += channel;
     ER_ROLLED_ALWAYS
     for (int32_t lane = 0; lane < b->lanes; lane++, to += channel + 1) {
-        *to = output_of(b, channel, finished_sum(bias, sums[lane]));
+        *to = output_of(b, f, sums[lane]);
     }
 }
 
@@ -403,11 +434,12 @@ ER_SMALL void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output,
     const int32_t pixels = w->out_h * w->out_w;
     const int pointwise = is_pointwise(w);
     er_pair *columns = scratch;
+    const int straight = is_straight(p);
     block b = {.p = p,
                .columns = columns,
                .pairs = (uint32_t)((run + 1) / 2 * w->kernel_h),
                .range = er_range_of(p->out_zero, p->act_min, p->act_max),
-               .quick = er_all_are_quick(p->shift, w->out_c)};
+               .quick = straight || er_all_are_quick(p->shift, w->out_c)};
     b.job = (quick_job){.weights = p->weights,
                         .columns = columns,
                         .end = columns + b.pairs * LANES,
@@ -415,7 +447,8 @@ ER_SMALL void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output,
                         .mantissa = p->mantissa,
                         .shift = p->shift,
                         .bias = p->bias,
-                        .twice_zero_and_one = b.range.twice_zero_and_one,
+                        .zero_term = straight ? er_straight_zero(b.range.twice_zero_and_one)
+                                              : b.range.twice_zero_and_one,
                         .step = w->out_c};
     int8_t *copied = (int8_t *)(columns + LANES * b.pairs);
     int32_t y = -w->pad_top, column = 0;

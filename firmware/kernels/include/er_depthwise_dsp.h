@@ -115,12 +115,12 @@ typedef struct {
     int8_t *to;                 /* 36 */
     int32_t bias;               /* 40 */
     int32_t twice_mantissa;     /* 44 */
-    int32_t halved;             /* 48 */
-    int32_t twice_zero_and_one; /* 52 */
-    int32_t step, count;        /* 56, 60: from output to output, and how many */
+    int32_t twice_zero_and_one; /* 48 */
+    int32_t count, step;        /* 52, 56: how many outputs, and from one to the next */
+    int32_t halved;             /* 60 */
 } row_job;
 
-#define ROW_3X3(stride, round)                                                                     \
+#define ROW_3X3(stride)                                                                            \
     "push {r4-r11, lr}\n\t"                                                                        \
     "add r12, r0, #40\n\t"                                                                         \
     "ldm r12, {r4-r9}\n\t"                                                                         \
@@ -129,46 +129,28 @@ typedef struct {
     "add r12, r0, #12\n\t"                                                                         \
     "ldm r12, {r4-r9}\n\t"                                                                         \
     "ldm r0, {r0, r1, r2}\n"                                                                       \
-    PAIRS(stride, round)                                                                           \
+    PAIRS(stride, SCALE_TWICE)                                                                     \
     "add sp, sp, #24\n\t"                                                                          \
     "pop {r4-r11, pc}\n"
 
-static __attribute__((naked, noinline)) void row_1_twice(__attribute__((unused)) const row_job *job)
+static __attribute__((naked, noinline)) void row_1(__attribute__((unused)) const row_job *job)
 {
-    __asm__(ROW_3X3(STRIDE_1, ROUND_TWICE));
+    __asm__(ROW_3X3(STRIDE_1));
 }
 
-static __attribute__((naked, noinline)) void row_1_once(__attribute__((unused)) const row_job *job)
+static __attribute__((naked, noinline)) void row_2(__attribute__((unused)) const row_job *job)
 {
-    __asm__(ROW_3X3(STRIDE_1, ROUND_ONCE));
-}
-
-static __attribute__((naked, noinline)) void row_2_twice(__attribute__((unused)) const row_job *job)
-{
-    __asm__(ROW_3X3(STRIDE_2, ROUND_TWICE));
-}
-
-static __attribute__((naked, noinline)) void row_2_once(__attribute__((unused)) const row_job *job)
-{
-    __asm__(ROW_3X3(STRIDE_2, ROUND_ONCE));
+    __asm__(ROW_3X3(STRIDE_2));
 }
 
 typedef void row_kernel(const row_job *job);
-
-static row_kernel *row_of(int32_t stride, int32_t shift)
-{
-    if (er_layer_rounds_once(shift)) {
-        return stride == 1 ? row_1_once : row_2_once;
-    }
-    return stride == 1 ? row_1_twice : row_2_twice;
-}
 
 /* Whether run_3x3 serves. */
 static int is_3x3(const plane *c)
 {
     const er_window *w = c->window;
     return w->kernel_h == 3 && w->kernel_w == 3 && w->dilation_h == 1 && w->dilation_w == 1 &&
-           w->stride_w <= 2 && er_is_quick(c->scaling);
+           w->stride_w <= 2 && er_is_quick(c->scaling.shift);
 }
 
 ER_NEVER_INLINE void clamp(er_range_s8 range, int32_t step, int32_t count, int8_t *values)
@@ -184,17 +166,17 @@ ER_NEVER_INLINE void run_3x3(const plane *c, int8_t *output)
     const int32_t count = w->out_w, step = w->out_c, line = w->in_w * w->in_c;
     const int32_t advance = w->stride_h;
     const int is_partial = er_is_partial(c->range);
-    row_kernel *const kernel = row_of(w->stride_w, c->scaling.shift);
+    row_kernel *const kernel = w->stride_w == 1 ? row_1 : row_2;
     const int8_t *const v = c->weights;
     row_job job = {.rows = {c->ring, c->ring + c->width, c->ring + 2 * c->width},
                    .first = {er_pack(v[0], v[1]), er_pack(v[3], v[4]), er_pack(v[6], v[7])},
                    .last = {er_pack(v[1], v[2]), er_pack(v[4], v[5]), er_pack(v[7], v[8])},
                    .bias = c->bias,
                    .twice_mantissa = c->scaling.twice_mantissa,
-                   .halved = er_halved(c->scaling),
                    .twice_zero_and_one = c->range.twice_zero_and_one,
+                   .count = count,
                    .step = step,
-                   .count = count};
+                   .halved = c->scaling.halved};
     int32_t y = -w->pad_top, fresh = 3;
     const int8_t *input = c->input + y * line;
     for (int32_t row = w->out_h; row > 0; row--, output += count * step) {

@@ -23,38 +23,41 @@
     "smlad r11, r12, " first ", r11\n\t"                                                           \
     "smlabt r11, r3, " last ", r11\n\t"
 
-/* The products of both sums and r3, which is twice_mantissa: what er_scale_quickly does before it
- * shifts, and er_scale_once. */
-#define ROUND_TWICE                                                                                \
+/* er_scale_quickly, before it saturates, of both sums; twice_mantissa in r3, twice_zero_and_one in
+ * r12. */
+#define SCALE_TWICE                                                                                \
     "smmlar r10, r10, r3, r10\n\t"                                                                 \
     "smmlar r11, r11, r3, r11\n\t"                                                                 \
+    "ldr r3, [sp, #20]\n\t"                                                                        \
     "add r10, r10, r10, asr #31\n\t"                                                               \
-    "add r11, r11, r11, asr #31\n\t"
+    "add r11, r11, r11, asr #31\n\t"                                                               \
+    "asr r10, r10, r3\n\t"                                                                         \
+    "asr r11, r11, r3\n\t"                                                                         \
+    "add r10, r10, r12\n\t"                                                                        \
+    "add r11, r11, r12\n\t"                                                                        \
+    "ssat r10, #8, r10, asr #1\n\t"                                                                \
+    "ssat r11, #8, r11, asr #1\n\t"
 
-#define ROUND_ONCE                                                                                 \
-    "smmla r10, r10, r3, r10\n\t"                                                                  \
-    "smmla r11, r11, r3, r11\n\t"
+/* er_scale_straight of both sums; mantissa in r3, er_straight_zero in r12. */
+#define SCALE_STRAIGHT                                                                             \
+    "smmla r10, r10, r3, r12\n\t"                                                                  \
+    "smmla r11, r11, r3, r12\n\t"                                                                  \
+    "ssat r10, #8, r10, asr #12\n\t"                                                               \
+    "ssat r11, #8, r11, asr #12\n\t"
 
 /* One row of outputs at lr, from rows of inputs at r0, r1 and r2, and weights: of each row the first
- * two in r4, r5, r6, and the last two in r7, r8, r9. er_scale_by serves both sums; of an odd number
- * the last is not stored. On the stack: 0 bias, 4 twice_mantissa, 8 halved, 12 twice_zero_and_one,
- * 16 step from output to output, 20 how many are left. */
-#define PAIRS(stride, round)                                                                       \
+ * two in r4, r5, r6, and the last two in r7, r8, r9. Of an odd number of outputs, one more is made
+ * and not stored. On the stack: 0 bias, 4 mantissa, 8 zero_term, 12 how many are left, 16 step from
+ * output to output, 20 halved. */
+#define PAIRS(stride, scale)                                                                       \
     "1:\n\t"                                                                                       \
     "ldr r10, [sp]\n\t"                                                                            \
     "mov r11, r10\n\t" stride("r0", "r4", "r7") stride("r1", "r5", "r8") stride("r2", "r6", "r9")  \
-    "ldrd r3, r12, [sp, #4]\n\t" round                                                             \
-    "asr r10, r10, r12\n\t"                                                                        \
-    "asr r11, r11, r12\n\t"                                                                        \
+    "ldrd r3, r12, [sp, #4]\n\t" scale                                                             \
     "ldrd r3, r12, [sp, #12]\n\t"                                                                  \
-    "add r10, r10, r3\n\t"                                                                         \
-    "add r11, r11, r3\n\t"                                                                         \
-    "ldr r3, [sp, #20]\n\t"                                                                        \
-    "ssat r10, #8, r10, asr #1\n\t"                                                                \
-    "ssat r11, #8, r11, asr #1\n\t"                                                                \
     "strb r10, [lr]\n\t"                                                                           \
     "subs r3, r3, #2\n\t"                                                                          \
-    "str r3, [sp, #20]\n\t"                                                                        \
+    "str r3, [sp, #12]\n\t"                                                                        \
     "it pl\n\t"                                                                                    \
     "strbpl r11, [lr, r12]\n\t"                                                                    \
     "add lr, lr, r12, lsl #1\n\t"                                                                  \

@@ -143,45 +143,35 @@ ER_SHARED int32_t er_scale_slowly(int32_t sum, er_scaling scaling, int32_t twice
     return er_offset_and_clamp(scaled, twice_zero_and_one >> 1, INT8_MIN, INT8_MAX);
 }
 
-/* er_scale_quickly for factors whose products are rounded once: what is cut off below the upper half
- * makes no difference to the shift that follows, which rounds halves up. */
-static inline int32_t er_scale_once(int32_t sum, er_scaling scaling, int32_t twice_zero_and_one)
+/* The straight way, of a layer whose outputs lie on a line: edge_runtime/kernels/straight.py finds
+ * its numbers. `sum` is 256 times the sum of a channel, an offset included; of the term of the zero
+ * point, 12 bits are behind the point. Outputs are saturated to int8. */
+static inline int32_t er_straight_zero(int32_t twice_zero_and_one)
 {
-    const int64_t product = (int64_t)scaling.twice_mantissa * sum;
-    const int32_t high = er_wrapping_add(sum, (int32_t)(product >> 32));
-    return __ssat(((high >> (scaling.halved - ER_ONCE)) + twice_zero_and_one) >> 1, 8);
+    return twice_zero_and_one * (1 << 11);
 }
 
-/* Whether er_scale_by serves all of `count` channels of a layer. */
+static inline int32_t er_scale_straight(int32_t sum, int32_t mantissa, int32_t zero_term)
+{
+    const int32_t high = (int32_t)(((int64_t)mantissa * sum) >> 32);
+    return __ssat((high + zero_term) >> 12, 8);
+}
+
+/* Whether er_scale_quickly serves. */
+static inline int er_is_quick(int32_t shift)
+{
+    return shift < -1 && !er_rounds_once(shift);
+}
+
+/* The same of all `count` channels of a layer. */
 static inline int er_all_are_quick(const int8_t *shift, uint32_t count)
 {
-    const int32_t above = (er_layer_rounds_once(shift[0]) ? ER_ONCE : 0) + 1;
     int32_t all = -1;
     ER_ROLLED_ALWAYS
     for (uint32_t i = 0; i < count; i++) {
-        all &= shift[i] + above; /* negative: below -1, but for the mark */
+        all &= shift[i] + 1; /* negative: below -1 */
     }
-    return all < 0;
-}
-
-/* `halved` of a layer's scaling without the mark. */
-static inline int32_t er_halved(er_scaling scaling)
-{
-    return scaling.halved - (er_layer_rounds_once(scaling.shift) ? ER_ONCE : 0);
-}
-
-/* Whether er_scale_by serves. */
-static inline int er_is_quick(er_scaling scaling)
-{
-    return er_halved(scaling) >= 1;
-}
-
-/* The quick way of a layer that rounds `once`, or else twice. */
-static inline int32_t er_scale_by(int once, int32_t sum, er_scaling scaling,
-                                  int32_t twice_zero_and_one)
-{
-    return once ? er_scale_once(sum, scaling, twice_zero_and_one)
-                : er_scale_quickly(sum, scaling, twice_zero_and_one);
+    return all < 0 && !er_layer_rounds_once(shift[0]);
 }
 
 /* Whether int8 has numbers outside of the range. */
@@ -200,9 +190,8 @@ static inline int32_t er_clamp(er_range_s8 range, int32_t value)
 ER_SHARED int8_t er_scale(er_range_s8 range, er_scaling scaling, int32_t sum)
 {
     const int32_t zero = range.twice_zero_and_one;
-    const int once = er_layer_rounds_once(scaling.shift);
-    const int32_t value = er_is_quick(scaling) ? er_scale_by(once, sum, scaling, zero)
-                                               : er_scale_slowly(sum, scaling, zero);
+    const int32_t value = er_is_quick(scaling.shift) ? er_scale_quickly(sum, scaling, zero)
+                                                     : er_scale_slowly(sum, scaling, zero);
     return (int8_t)er_clamp(range, value);
 }
 

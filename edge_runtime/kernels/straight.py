@@ -1,0 +1,212 @@
+"""Outputs on a straight line: one multiplication and one shift, where that is provably exact.
+
+TensorFlow Lite Micro rounds a scaled sum twice. Still an output is a step function of its sum, and
+of the few hundred steps each has room of about one sum. So there is nearly always a line through
+all of them, from which an output is
+
+    int8((zero * 2^12 + 2^11 + (mantissa * (256 * sum + offset) >> 32)) >> 12), saturated,
+
+unless outputs on both sides of the zero point can occur and products are rounded twice: rounding
+halves away from zero, they leave a gap that no line crosses. An activation from the zero point on
+has no such gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime import numerics
+from edge_runtime.graph import Array
+from edge_runtime.kernels.kernel import Site
+from edge_runtime.kernels.sums import sum_bounds
+from edge_runtime.numerics import ONCE, Int64
+from edge_runtime.ops import Linear
+from edge_runtime.ops.windowed import quantized_bounds
+
+BITS = 12
+"""Bits of an output behind its point, before they are shifted out."""
+SUM_BITS = 8
+"""The same of a sum."""
+_SHIFTS = range(-20, -4)
+"""Of factors that are looked at: mantissas for larger ones have more than 31 bits."""
+_LARGEST_OFFSET = 1 << 16
+_FEW, _MANY = 8, 1024
+"""Mantissas that are tried at first, and all in all."""
+_FAR = np.int64(1) << 62
+
+_Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """How the sums of a layer's channels become outputs: int32 as they were before."""
+
+    mantissa: Int64
+    shift: Int64
+
+    @property
+    def are_once(self) -> bool:
+        """Whether products are rounded once."""
+        return bool(self.shift[0] < -ONCE // 2)
+
+    @property
+    def exponent(self) -> Int64:
+        """The shifts without that mark."""
+        return self.shift + ONCE if self.are_once else self.shift
+
+
+@dataclass(frozen=True)
+class Line:
+    """A mantissa and an offset for each channel."""
+
+    mantissa: Int64
+    offset: Int64
+
+    def outputs(self, sums: Int64) -> Int64:
+        """What sums (channels, n) become, less the zero point and not yet clamped."""
+        wide = (sums << SUM_BITS) + self.offset[:, None]
+        high = (self.mantissa[:, None] * wide) >> 32
+        return np.asarray((high + (1 << (BITS - 1))) >> BITS, np.int64)
+
+
+def find_line(site: Site, factors: Factors, *, shared: bool = False) -> Line | None:
+    """The line of a layer of int8, or None where some channel has none.
+
+    With `shared`, all channels have one mantissa.
+    """
+    op, zero = site.node.op, site.output.quant.zero_point
+    assert isinstance(op, Linear)
+    least, most = quantized_bounds(op.activation, site.output)
+    outputs = np.arange(least + 1, most + 1, dtype=np.int64) - zero
+    low, high = sum_bounds(site)
+    exponent = factors.exponent
+    if exponent.min() < _SHIFTS.start or exponent.max() >= _SHIFTS.stop:
+        return None
+    nearest = _nearest(factors)
+    largest = np.maximum(np.abs(low), np.abs(high)).max(initial=0)
+    most = numerics.INT32_MAX - _LARGEST_OFFSET
+    if nearest.max() + _MANY > numerics.INT32_MAX or largest << SUM_BITS > most:
+        return None
+    first = _first_sums(factors, outputs)
+    reached = (first > low[:, None]) & (first <= high[:, None])
+    down, up = (reached[:, side].any(1) for side in (outputs <= 0, outputs > 0))
+    if not factors.are_once and np.any(down & up):
+        return None
+    return _through(_Steps(outputs, first, low, high), nearest, shared)
+
+
+def _nearest(factors: Factors) -> Int64:
+    """The mantissas by which the line has the slope of the factors, rounded."""
+    right = 31 - 32 - BITS + SUM_BITS - factors.exponent
+    return np.asarray(((factors.mantissa << 1 >> right) + 1) >> 1, np.int64)
+
+
+def _first_sums(factors: Factors, outputs: Int64) -> Int64:
+    """The least sum of each channel whose output is so large, (channels, outputs).
+
+    Rounded once, halves up: sum * mantissa + half >= output * whole. Rounded twice, the first
+    result r must reach output * 2^n - 2^(n - 1), or exceed it where halves go down.
+    """
+    right = -factors.exponent[:, None]
+    wanted = (outputs << right) - (np.int64(1) << (right - 1))
+    if factors.are_once:
+        wanted = wanted << 31
+    else:
+        wanted = ((wanted + (outputs <= 0)) << 31) - (1 << 30)
+    return _quotient_up(wanted, factors.mantissa[:, None])
+
+
+def _quotient_up(a: Int64, b: Int64) -> Int64:
+    return np.asarray(-(-a // b), np.int64)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Where the outputs of each channel step up, as far as its sums reach."""
+
+    outputs: Int64
+    first: Int64
+    low: Int64
+    high: Int64
+
+    def of(self, channels: Int64) -> _Steps:
+        """Those of some channels."""
+        return _Steps(
+            self.outputs, self.first[channels], self.low[channels], self.high[channels]
+        )
+
+    def offsets(self, mantissa: Int64) -> tuple[Int64, Int64]:
+        """The least and the largest offset for mantissas (channels, tries)."""
+        low, high = self.low[:, None], self.high[:, None]
+        at = np.where(self.first <= high, np.maximum(self.first, low) << SUM_BITS, _FAR)
+        before = np.where(self.first > low, np.minimum(self.first - 1, high) << SUM_BITS, -_FAR)
+        half = np.int64(1) << (BITS - 1)
+        edges = ((self.outputs << BITS) - half) << 32
+        needed = _quotient_up(edges, mantissa[:, :, None])
+        return (needed - at[:, None]).max(2), (needed - 1 - before[:, None]).min(2)
+
+
+def _through(steps: _Steps, nearest: Int64, shared: bool) -> Line | None:
+    """A line for each channel with a mantissa as near as can be to the nearest one."""
+    line = Line(nearest.copy(), np.zeros_like(nearest))
+    left = np.arange(len(nearest))
+    for tries in _tries():
+        mantissa = np.maximum(nearest[left][:, None] + tries, 1)
+        low, high = steps.of(left).offsets(mantissa)
+        fits = _fit(low, high)
+        fits = np.broadcast_to(fits.all(0), fits.shape) if shared else fits
+        found, at = fits.any(1), fits.argmax(1)
+        rows = np.flatnonzero(found)
+        line.mantissa[left[rows]] = mantissa[rows, at[rows]]
+        line.offset[left[rows]] = _between(low, high)[rows, at[rows]]
+        left = left[~found]
+        if not len(left):
+            return line
+    return None
+
+
+def _tries() -> Iterator[Int64]:
+    """What is added to the nearest mantissas: the nearest first, in ever larger lots."""
+    tried, lot = 0, _FEW
+    while tried < _MANY:
+        index = np.arange(tried, tried + lot, dtype=np.int64)
+        yield np.where(index % 2 == 0, -(index // 2), index // 2 + 1)
+        tried, lot = tried + lot, 2 * lot
+
+
+def _fit(low: Int64, high: Int64) -> _Bools:
+    """Whether there is an offset between, so small that 32 bits hold it with any sum."""
+    most = _LARGEST_OFFSET
+    return np.asarray((low <= high) & (low <= most) & (high >= -most))
+
+
+def _between(low: Int64, high: Int64) -> Int64:
+    """The middle of what may be, or what is nearest to 0 where it is open on one side."""
+    most = np.int64(_LARGEST_OFFSET)
+    closed = (low > -most) & (high < most)
+    middle = (np.maximum(low, -most) + np.minimum(high, most)) >> 1
+    return np.where(closed, middle, np.clip(0, low, high))
+
+
+def straighten(
+    site: Site, constants: dict[str, Array], *, shared: bool = False
+) -> dict[str, Array]:
+    """`linear_constants` with mantissa and bias of a line in place of the factors, if there is one.
+
+    The bias is that of 256 times the sum, offset included; there are no shifts. With `shared`, all
+    channels have one mantissa.
+    """
+    factors = Factors(*(constants[name].astype(np.int64) for name in ("mantissa", "shift")))
+    line = find_line(site, factors, shared=shared)
+    if line is None:
+        return constants
+    bias = (constants["bias"].astype(np.int64) << SUM_BITS) + line.offset
+    rest = {name: array for name, array in constants.items() if name != "shift"}
+    return rest | {
+        "bias": numerics.wrap32(bias).astype(np.int32),
+        "mantissa": line.mantissa.astype(np.int32),
+    }
