@@ -34,8 +34,8 @@ _BYTE = 256
 _UNIT = 1 << 16
 """One step of the output, in sums."""
 _BIAS = 128
-_TRIALS = 12
-"""Pairs of slopes. Where any serves, it was among the first ten, and nearly always the first."""
+_TRIALS = 16
+"""So many pairs of slopes are tried. Nearly always the first serves, or one of the first ten."""
 _REACH = float(1 << 14)
 """How far from the real slopes others are tried; outputs move by an eighth of a step at most."""
 _ROUNDED = 1.0
