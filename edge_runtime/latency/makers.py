@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Callable
 
 from edge_runtime.graph import DType, Graph, Op, Quantization, Window
 from edge_runtime.graph.tensor import Shape, Tensor
 from edge_runtime.latency.draw import Draw, single, source, weight_grid
 from edge_runtime.ops import (
+    Add,
     ArgReduce,
     BatchMatMul,
     BatchToSpace,
@@ -38,6 +40,7 @@ from edge_runtime.ops import (
     Slice,
     SpaceToBatch,
     SpaceToDepth,
+    Sub,
     Tile,
     Transpose,
     TransposeConv2D,
@@ -61,6 +64,8 @@ _TYPES = (_INT8, _INT16, _FLOAT, DType.UINT8, DType.INT32, DType.INT64, DType.BO
 _VECTORS, _BROADCAST, _SIGNS = 0.4, 0.25, 0.2
 """The share of plain operations on vectors, with an operand of one value a channel, and of changes
 of sign."""
+_TIELESS, _TIELESS_SCALE = 0.6, math.sqrt(2) / 32
+"""The share of sums with another scale: it is in no ratio to the usual ones that makes ties."""
 _WINDOWS = ((1, 1), (1, 1), (3, 3), (3, 3), (3, 3), (5, 5), (3, 1), (5, 1), (1, 3), (7, 7), (10, 4))
 
 
@@ -279,6 +284,18 @@ def _requantized(kind: type[Op], draw: Draw) -> Graph | None:
     return _plain(kind, draw)
 
 
+def _summed(kind: type[Op], draw: Draw) -> Graph | None:
+    """A sum or difference; an affine function does for many in int8, where there are no ties."""
+    graph = _plain(kind, draw)
+    if graph is None or draw.random.random() >= _TIELESS:
+        return graph
+    (node,) = graph.nodes
+    inputs = graph.node_inputs(node)
+    if inputs[0].dtype is not _INT8:
+        return graph
+    return single(node.op, inputs, _INT8, Quantization.per_tensor(_TIELESS_SCALE))
+
+
 _MAKERS: tuple[tuple[type[object], Maker], ...] = (
     (Conv2D, _conv),
     (DepthwiseConv2D, _depthwise),
@@ -291,6 +308,8 @@ _MAKERS: tuple[tuple[type[object], Maker], ...] = (
     (CumSum, _along_axis),
     (Concat, _concat),
     (Quantize, _requantized),
+    (Add, _summed),
+    (Sub, _summed),
     (Gather, _gather),
     *(
         (kind, _moves)

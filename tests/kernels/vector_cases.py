@@ -90,7 +90,7 @@ def _others() -> Iterator[Case]:
                 yield pool(op((2, 3), Window(), act), (3, 5, channels), -7, random)
     yield pool(AveragePool2D((16, 16), Window()), (17, 16, 9), -128, random)
     for count in (1, 2, 3, 4, 5, 8, 17):
-        for act in (Activation.NONE, Activation.RELU):
+        for act in (Activation.NONE, Activation.RELU, RELU6):
             shapes = ((1, count), (1, count))
             yield add(shapes, (0.1, 0.07, 0.2), (3, -5, -128), act, random)
 

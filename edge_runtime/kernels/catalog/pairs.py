@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from edge_runtime import ops
 from edge_runtime.graph import DType, Op
+from edge_runtime.kernels.affine import affine
 from edge_runtime.kernels.broadcast import Axes, pairs, too_many_axes
 from edge_runtime.kernels.geometry import element_rows
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
@@ -210,6 +211,33 @@ def _ordinary_sum(site: Site) -> str | None:
     return None
 
 
+def _affine_sum(site: Site) -> str | None:
+    """Equal shapes, and an affine function that gives the same outputs must have been found."""
+    refused = _same_shapes(site)
+    if refused is None and affine(site) is None:
+        return "scales for which no affine function is known"
+    return refused
+
+
+def _affine_struct(site: Site) -> Struct:
+    found = affine(site)
+    assert found is not None
+    return Struct(
+        "er_affine_s8",
+        (
+            ("elements", site.output.elements),
+            *_activation(site),
+            ("slope_a", found.first),
+            ("slope_b", found.second),
+            ("offset", found.offset),
+        ),
+    )
+
+
+def _affine(op: type[Op]) -> Kernel:
+    return declare("er_affine_s8_dsp", op, "by SMLAWB", _affine_sum, _over_rows, _affine_struct)
+
+
 def _ordinary_product(site: Site) -> str | None:
     """The factor must be below 1/4, and not 0."""
     refused = _only(DType.INT8)(site)
@@ -223,6 +251,7 @@ def _ordinary_product(site: Site) -> str | None:
 
 
 _ADDITIONS = (
+    _affine(ops.Add),
     declare("er_add_s8_dsp", ops.Add, "by SMMLAR", _ordinary_sum, _over_rows, _sum_struct),
     declare("er_add_s8_mve", ops.Add, "by VQRDMULH", _ordinary_sum, _over_rows, _sum_struct),
     declare("er_add_s8_vec", ops.Add, "4 at a time", _same_shapes, _over_rows, _sum_struct),
@@ -263,6 +292,7 @@ _COMPARISONS: tuple[type[Op], ...] = (
 
 KERNELS = (
     *_ADDITIONS,
+    _affine(ops.Sub),
     *(_pair("sub", kind, ops.Sub, _sum_struct) for kind in ("s8", "s16")),
     declare("er_mul_s8_mve", ops.Mul, "by VQRDMULH", _ordinary_product, _over, _product_struct),
     declare("er_mul_s8_dsp", ops.Mul, "by SMMLAR", _ordinary_product, _over, _product_struct),

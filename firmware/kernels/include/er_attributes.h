@@ -51,4 +51,12 @@
 #define ER_UNROLLED
 #endif
 
+/* Stands behind a load or store whose pointer goes on: it may take that step itself, at no cost.
+ * Compilers would sum up the steps of a turn, and then need an instruction for the sum. */
+#if defined(__GNUC__)
+#define ER_STEPPED(pointer) __asm__("" : "+r"(pointer))
+#else
+#define ER_STEPPED(pointer) (void)0
+#endif
+
 #endif

@@ -77,6 +77,15 @@ static inline er_pair er_add_odd(er_pair sums, uint32_t bytes)
     return (er_pair)__sxtab16((int16x2_t)sums, (int8x4_t)(bytes >> 8 | bytes << 24));
 }
 
+/* Four int8 at once: SSUB8 notes which are not less than a bound, SEL picks by that. */
+static inline uint32_t er_clamp_four(uint32_t bytes, uint32_t low, uint32_t high)
+{
+    (void)__ssub8((int8x4_t)bytes, (int8x4_t)low);
+    const uint32_t raised = (uint32_t)__sel((uint8x4_t)bytes, (uint8x4_t)low);
+    (void)__ssub8((int8x4_t)high, (int8x4_t)raised);
+    return (uint32_t)__sel((uint8x4_t)raised, (uint8x4_t)high);
+}
+
 /* The 1 to 3 elements at the end of a vector, as a word with zeros after them. */
 static inline uint32_t er_load_tail(const int8_t *from, uint32_t count)
 {

@@ -68,6 +68,14 @@ typedef struct {
     er_multiplier factor_a, factor_b, factor_out;
 } er_sum_params;
 
+/* An affine function of two int8: the output plus 128 is the upper half of
+ * floor(slope_a * a / 256) + floor(slope_b * b / 256) + offset, clamped. */
+typedef struct {
+    uint32_t elements;
+    int16_t act_min, act_max;
+    int32_t slope_a, slope_b, offset;
+} er_affine_s8;
+
 /* Product or quotient of quantized numbers. */
 typedef struct {
     uint32_t elements;
@@ -301,6 +309,8 @@ void er_add_s8_mve(const er_sum_params *p, const int8_t *a, const int8_t *b, int
 
 void er_add_s8_dsp(const er_sum_params *p, const int8_t *a, const int8_t *b, int8_t *output,
                    void *scratch);
+void er_affine_s8_dsp(const er_affine_s8 *p, const int8_t *a, const int8_t *b, int8_t *output,
+                      void *scratch);
 void er_add_s8_vec(const er_sum_params *p, const int8_t *a, const int8_t *b, int8_t *output,
                    void *scratch);
 void er_mul_s8_dsp(const er_product_params *p, const int8_t *a, const int8_t *b, int8_t *output,

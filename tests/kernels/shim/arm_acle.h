@@ -61,6 +61,28 @@ static inline int32_t __smlabt(int32_t a, int32_t b, int32_t sum)
     return shim_add(sum, shim_half((uint32_t)a, 0) * shim_half((uint32_t)b, 1));
 }
 
+/* The product has 48 bits, of which the upper 32 are added. */
+static inline int32_t __smlawb(int32_t a, int32_t b, int32_t sum)
+{
+    return shim_add(sum, (int32_t)((int64_t)a * shim_half((uint32_t)b, 0) >> 16));
+}
+
+static inline int32_t __smlawt(int32_t a, int32_t b, int32_t sum)
+{
+    return shim_add(sum, (int32_t)((int64_t)a * shim_half((uint32_t)b, 1) >> 16));
+}
+
+static inline uint32_t shim_usat(int32_t value, uint32_t bits)
+{
+    const int32_t most = (int32_t)((1u << bits) - 1);
+    return (uint32_t)(value > most ? most : value < 0 ? 0 : value);
+}
+
+static inline int16x2_t shim_usat16(int16x2_t pair, uint32_t bits)
+{
+    return shim_usat(shim_half(pair, 0), bits) | shim_usat(shim_half(pair, 1), bits) << 16;
+}
+
 static inline int32_t shim_ssat(int32_t value, uint32_t bits)
 {
     const int32_t most = (int32_t)((1u << (bits - 1)) - 1);
@@ -87,5 +109,6 @@ static inline uint8x4_t __sel(uint8x4_t a, uint8x4_t b)
 }
 
 #define __ssat(value, bits) shim_ssat(value, bits)
+#define __usat16(pair, bits) shim_usat16(pair, bits)
 
 #endif
