@@ -113,11 +113,10 @@ def _first_sums(factors: Factors, outputs: Int64) -> Int64:
     """
     right = -factors.exponent[:, None]
     wanted = (outputs << right) - (np.int64(1) << (right - 1))
-    if factors.are_once:
-        wanted = wanted << 31
-    else:
-        wanted = ((wanted + (outputs <= 0)) << 31) - (1 << 30)
-    return _quotient_up(wanted, factors.mantissa[:, None])
+    if not factors.are_once:
+        wanted = wanted + (outputs <= 0)
+    half = 0 if factors.are_once else 1 << 30
+    return _quotient_up((wanted << 31) - half, factors.mantissa[:, None])
 
 
 def _quotient_up(a: Int64, b: Int64) -> Int64:
@@ -135,9 +134,7 @@ class _Steps:
 
     def of(self, channels: Int64) -> _Steps:
         """Those of some channels."""
-        return _Steps(
-            self.outputs, self.first[channels], self.low[channels], self.high[channels]
-        )
+        return _Steps(self.outputs, self.first[channels], self.low[channels], self.high[channels])
 
     def offsets(self, mantissa: Int64) -> tuple[Int64, Int64]:
         """The least and the largest offset for mantissas (channels, tries)."""

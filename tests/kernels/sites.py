@@ -144,7 +144,9 @@ HOSTILE_NUMBERS = {
     "highest zero points": Numbers(zero=127, out_zero=127, spread=3.0),
     "relu": Numbers(activation=Activation.RELU, out_zero=-20),
     "relu6": Numbers(activation=RELU6, out_zero=-100),
-    "relu from the lowest": Numbers(activation=Activation.RELU, out_zero=-128, least=-127, gain=0.9),
+    "relu from the lowest": Numbers(
+        activation=Activation.RELU, out_zero=-128, least=-127, gain=0.9
+    ),
     "relu6 from the lowest": Numbers(activation=RELU6, out_zero=-128, spread=3.0, least=-127),
     "relu6 at the end": Numbers(activation=RELU6, out_zero=126),
     "no bias": Numbers(bias="none"),

@@ -44,14 +44,13 @@ def assert_same(case: Case, line: Line) -> None:
     outputs = np.arange(-256, 257)
     unit = 2.0 ** (31 - given.exponent) / given.mantissa
     steps = np.floor((outputs + 0.5) * unit[:, None]).astype(np.int64)
-    sums = [low[:, None], high[:, None], random.integers(low[:, None], high[:, None] + 1, (len(low), 99))]
+    within = random.integers(low[:, None], high[:, None] + 1, (len(low), 99))
+    sums = [low[:, None], high[:, None], within]
     sums += [steps + around for around in range(-3, 4)]
     tried = np.clip(np.concatenate(sums, 1), low[:, None], high[:, None])
     expected = numerics.multiply(tried, given.mantissa[:, None], given.shift[:, None])
     bounds = [bound - zero for bound in quantized_bounds(site.node.op.activation, site.output)]  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(
-        np.clip(line.outputs(tried), *bounds), np.clip(expected, *bounds)
-    )
+    np.testing.assert_array_equal(np.clip(line.outputs(tried), *bounds), np.clip(expected, *bounds))
 
 
 @settings(max_examples=60, deadline=None)

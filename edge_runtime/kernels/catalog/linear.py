@@ -141,7 +141,7 @@ def _strips(site: Site) -> str | None:
 
 
 def _once_off_lines(site: Site) -> str | None:
-    """Products rounded once of which outputs do not lie on a line: there is no fast way for these."""
+    """Products rounded once whose outputs are on no line: there is no fast way for these."""
     op = site.node.op
     assert isinstance(op, Linear)
     if op.rounding is Rounding.TWICE or "shift" not in _strip_constants(site):
