@@ -217,7 +217,7 @@ def fill_square(rows: Int8, kernel: tuple[int, int], size: int) -> Int8:
 
 
 def pack_channel_pairs(rows: Int8, run: int) -> Int8:
-    """For er_conv_deep_s8_dsp, its kernels' rows of `run` elements: see the head of er_conv_dsp.h."""
+    """For er_conv_deep_s8_dsp, of runs of `run` elements: see the head of er_conv_dsp.h."""
     pairs, last = _channel_pairs(rows, run)
     return np.concatenate([pairs.reshape(-1), last.reshape(-1)])
 
