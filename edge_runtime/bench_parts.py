@@ -26,6 +26,7 @@ OTHERS = "others, and between layers"
 _INPUTS = frozenset(
     (
         *("unpack_rows", "unpack_patch", "unpack_border", "er_copy_run", "fill"),  # er_conv_dsp.h
+        "unpack_part",  # er_conv_rows_s8_dsp.c
         *("expand", "load_rows", "keep_rows"),  # er_depthwise_3x3_s8_dsp.c
         "sum_of",  # er_linear_dsp.h
     )

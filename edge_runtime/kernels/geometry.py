@@ -16,6 +16,8 @@ _STRIP_ELEMENTS, _STRIP_SLACK = 384, 6
 """Of er_depthwise_3x3_s8_dsp."""
 _COLUMNS_BYTES, _TOGETHER = 2048, 3
 """Of the MVE kernels: ER_STRIP_BYTES and ER_PIXELS."""
+_PARTS_BYTES, _COPIED_BYTES, _COPIED_FOR, _LANES = 5120, 2304, 3, 4
+"""Of er_conv_rows_s8_dsp: COLUMNS_BYTES, WEIGHTS_BYTES, FEWEST_GROUPS and LANES."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,38 @@ class Sliding:
         held = _STRIP_ELEMENTS // pitch
         rows = min(self.output[0], max((held - 3) // stride[0] + 1 if held >= 3 else 0, 2))
         return pitch, rows
+
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """The parts of a row of outputs that er_conv_rows_s8_dsp makes: outputs, and those a lane.
+
+        There is none where not even the columns of one output have room.
+        """
+        room = _PARTS_BYTES // (8 * self.kernel[0] * self.in_c) - self.kernel[1]
+        found, left = [], self.output[1] if room >= 0 else 0
+        while left > 0:
+            groups = min(-(-left // _LANES), room // self.window.stride[1] + 1)
+            found.append((min(left, _LANES * groups), groups))
+            left -= _LANES * groups
+        return tuple(found)
+
+    def part_bytes(self) -> int:
+        """The columns of the largest part, which is the first, and the weights that are copied."""
+        (_, groups), *_ = self.parts()
+        columns = (groups - 1) * self.window.stride[1] + self.kernel[1]
+        depth = self.taps * self.in_c
+        fit = _COPIED_BYTES // depth // 2 * 2
+        copied = min(fit, self.out_c) if fit >= self.out_c or groups >= _COPIED_FOR else 0
+        return 8 * columns * self.kernel[0] * self.in_c + copied * depth
+
+    def parts_trail(self) -> bool:
+        """Whether a kernel may work in place that reads all rows of a part, then writes it."""
+        stride, top = self.window.stride[0], self.window.pad_before[0]
+        later = 0 if len(self.parts()) > 1 else 1
+        return all(
+            (y + 1) * self.output[1] * self.out_c
+            <= max(0, (y + later) * stride - top) * self.image[1] * self.in_c
+            for y in range(self.output[0] - later)
+        )
 
     def strip_columns(self, column_bytes: int) -> int:
         """How many columns the strip of an MVE kernel holds: er_pixels_of_strip says for whom."""

@@ -95,6 +95,30 @@ def by_four_pixels(site: Site) -> Counts:
     return {**total, "channels": out, "clamped": clamped(site)}
 
 
+def by_four_parts(site: Site) -> Counts:
+    """er_conv_rows_s8_dsp: columns of parts of a row are unpacked, then meet pairs of channels."""
+    slide, images = Sliding.of(site), site.inputs[0].shape[0]
+    rows, out, parts = slide.output[0], slide.out_c, slide.parts()
+    blocks = rows * sum(groups for _, groups in parts)
+    stride, taps = slide.window.stride[1], slide.kernel[1]
+    columns = rows * sum(_LANES * ((groups - 1) * stride + taps) for _, groups in parts)
+    pairs = slide.taps * slide.in_c // 2
+    counts = {
+        "rows": rows * len(parts),
+        "columns": columns,
+        "runs": columns * slide.kernel[0],
+        "run words": columns * slide.kernel[0] * (slide.in_c // _WORD),
+        "blocks": blocks,
+        "block pairs": blocks * (out // 2),
+        "block products": blocks * (out // 2) * pairs,
+        "block turns": blocks * (out // 2) * -(-pairs // _UNROLLED),
+        "odd": blocks * (out % 2),
+        "odd products": blocks * (out % 2) * pairs,
+    }
+    total = {name: float(images * count) for name, count in counts.items()}
+    return {**total, "channels": out, "clamped": clamped(site)}
+
+
 def by_two_pixels(site: Site) -> Counts:
     """er_conv_s16_dsp: two patches meet pairs of channels, an odd last one twice."""
     slide, images = Sliding.of(site), site.inputs[0].shape[0]

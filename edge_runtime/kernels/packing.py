@@ -233,6 +233,12 @@ def pack_joined_pairs(rows: Int8, run: int) -> Int8:
     return np.concatenate([joined.reshape(-1), last.reshape(-1)])
 
 
+def pack_joined_columns(rows: Int8, kernel: tuple[int, int]) -> Int8:
+    """The same for er_conv_rows_s8_dsp: taps of a kernel (height, width) column by column."""
+    taps = rows.reshape(len(rows), *kernel, -1)
+    return pack_joined_pairs(taps.swapaxes(1, 2).reshape(rows.shape), taps.shape[3])
+
+
 def _channel_pairs(rows: Int8, run: int) -> tuple[Int8, Int8]:
     """The words of each two channels, (pairs of channels, words, 4), and an odd last channel."""
     channels, depth = rows.shape

@@ -32,7 +32,7 @@ from sites import (
 )
 from vector_cases import VECTOR_CASES
 
-from edge_runtime.graph import Activation, Rounding
+from edge_runtime.graph import Activation, Rounding, Window
 from edge_runtime.kernels import KERNELS, Choice
 from edge_runtime.ops import AveragePool2D, MaxPool2D
 
@@ -63,6 +63,26 @@ def conv_cases() -> Iterator[Case]:
     for name, numbers in HOSTILE_NUMBERS.items():
         for in_c, out_c in ((3, 9), (16, 8)):
             image, kernel, window = windows()["3x3 same"]
+            yield conv(name, (*image, in_c), (out_c, *kernel, in_c), window, numbers, random)
+
+
+def row_cases() -> Iterator[Case]:
+    """For er_conv_rows_s8_dsp: rows in one part or several, weights copied once, by part, never."""
+    random = np.random.default_rng(11)
+    for image, in_c, out_c, kernel, stride in (
+        ((3, 40), 4, 5, (3, 3), (1, 1)),
+        ((4, 70), 8, 4, (3, 3), (1, 2)),
+        ((5, 16), 16, 7, (3, 3), (1, 1)),
+        ((4, 16), 16, 40, (3, 3), (2, 1)),
+        ((9, 15), 8, 33, (5, 3), (2, 2)),
+        ((2, 8), 32, 9, (3, 3), (1, 1)),
+        ((1, 7), 32, 3, (1, 5), (1, 1)),
+    ):
+        window = Window.same(image, kernel, stride)
+        relu = Numbers(activation=Activation.RELU, out_zero=-128, spread=4.0, least=-127)
+        partial = Numbers(activation=Activation.RELU6, out_zero=-90, least=-127)
+        for numbers in (Numbers(least=-127, spread=5.0), relu, partial):
+            name = f"{image} by rows, {in_c} to {out_c}"
             yield conv(name, (*image, in_c), (out_c, *kernel, in_c), window, numbers, random)
 
 
@@ -176,11 +196,12 @@ def rounded_once(cases: Iterable[Case], every: int) -> Iterator[Case]:
 
 CASES = [
     *conv_cases(),
+    *row_cases(),
     *depthwise_cases(),
     *linear_cases(),
     *narrowed((*conv_cases(), *depthwise_cases(), *linear_cases())),
     *pool_cases(),
-    *rounded_once((*conv_cases(), *depthwise_cases(), *linear_cases()), 3),
+    *rounded_once((*conv_cases(), *row_cases(), *depthwise_cases(), *linear_cases()), 3),
     *rounded_once(
         (case for case in pool_cases() if isinstance(case.site.node.op, AveragePool2D)), 2
     ),

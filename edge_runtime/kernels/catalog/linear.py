@@ -13,6 +13,7 @@ from edge_runtime.kernels.loops import (
     by_all_taps,
     by_four_channels,
     by_four_outputs,
+    by_four_parts,
     by_four_pixels,
     by_four_rows,
     by_strips,
@@ -25,6 +26,7 @@ from edge_runtime.kernels.packing import (
     linear_constants,
     offset_constants,
     pack_channel_pairs,
+    pack_joined_columns,
     pack_joined_pairs,
     pack_row_pairs,
 )
@@ -41,6 +43,10 @@ _FEWEST_COLUMNS = 3
 """Of outputs, for channel planes to take less than pixels."""
 _LARGEST_QUICK_SHIFT = -2
 """Of factors that fast kernels serve."""
+_GROUP, _LANES = 4, 4
+"""Elements that er_conv_rows_s8_dsp unpacks at once, and outputs that it makes."""
+_FEWEST_GROUPS, _MOST_WASTE = 2, 1.15
+"""Outputs of a lane that share columns, and how many may be made for each that there is."""
 _LEAST = -128
 _JOINED_BITS = 24
 """Of sums of products that er_conv_s8_dsp takes apart."""
@@ -86,6 +92,25 @@ def ungrouped(site: Site) -> str | None:
 
 def _joined_conv(site: Site) -> str | None:
     return ungrouped(site) or _joined(site)
+
+
+def _conv_rows(site: Site) -> str | None:
+    """What er_conv_rows_s8_dsp cannot do, or er_conv_s8_dsp does with less."""
+    refused = _joined_conv(site)
+    if refused is not None:
+        return refused
+    slide = Sliding.of(site)
+    if slide.kernel[1] == 1 or slide.window.dilation != (1, 1) or slide.in_c % _GROUP:
+        return f"kernels of one column, dilation, or channels not in multiples of {_GROUP}"
+    parts = slide.parts()
+    if not parts or min(groups for _, groups in parts) < _FEWEST_GROUPS:
+        return "columns too large to share"
+    # The last group of a part has the fewest lanes.
+    lanes = min(-(-(outputs - groups + 1) // groups) for outputs, groups in parts)
+    made = _LANES * sum(groups for _, groups in parts)
+    if lanes < _LANES - 1 or made > _MOST_WASTE * slide.output[1]:
+        return f"rows of {slide.output[1]} outputs"
+    return None
 
 
 def _joined_channel(site: Site) -> str | None:
@@ -192,6 +217,18 @@ def _joined_constants(site: Site) -> dict[str, Array]:
 
 def _conv_dsp(site: Site) -> Demand:
     return columns(site, _joined_constants(site))
+
+
+def _conv_rows_dsp(site: Site) -> Demand:
+    slide, images = Sliding.of(site), site.inputs[0].shape[0]
+    packed = linear_constants(site, lambda rows: pack_joined_columns(rows, slide.kernel))
+    return Demand(
+        slide.part_bytes(),
+        (0,) if slide.parts_trail() and slide.fits_behind(images) else (),
+        straighten(site, packed),
+        images=images,
+        rows=image_rows(site),
+    )
 
 
 def _conv_deep_dsp(site: Site) -> Demand:
@@ -367,6 +404,15 @@ KERNELS = (
         _depthwise_3x3_dsp,
         conv_struct,
         terms=by_strips,
+    ),
+    declare(
+        "er_conv_rows_s8_dsp",
+        Conv2D,
+        "2 channels x 4 pixels of a row by SMLAD, columns unpacked once a row",
+        _conv_rows,
+        _conv_rows_dsp,
+        conv_struct,
+        terms=by_four_parts,
     ),
     declare(
         "er_conv_s8_dsp",

@@ -42,6 +42,7 @@ static inline void take_apart(int32_t sums[2])
 #define FINISH_STRAIGHT ""
 
 #include "er_conv_dsp.h"
+#include "er_conv_patches_dsp.h"
 
 void er_conv_deep_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch)
 {

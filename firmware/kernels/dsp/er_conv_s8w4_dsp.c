@@ -121,6 +121,7 @@ static inline uint32_t loop_of(const er_pair *columns, uint32_t pairs)
 #define FINISH_STRAIGHT FINISH("lsl #4")
 
 #include "er_conv_dsp.h"
+#include "er_conv_patches_dsp.h"
 
 void er_conv_s8w4_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch)
 {

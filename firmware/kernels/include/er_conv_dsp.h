@@ -46,18 +46,30 @@ enum { LANES = 4 };
     "str r5, [r1], #16\n\t"                                                                       \
     "str r4, [r1], #16\n\t"
 
+#define UNPACK_TWO                                                                                 \
+    "ldr r6, [r0, #4]\n\t"                                                                         \
+    "ldr r4, [r0], #8\n\t"                                                                         \
+    "sxtb16 r5, r4\n\t"                                                                            \
+    "sxtb16 r4, r4, ror #8\n\t"                                                                    \
+    "str r5, [r1], #16\n\t"                                                                        \
+    "str r4, [r1], #16\n\t"                                                                        \
+    "sxtb16 r5, r6\n\t"                                                                            \
+    "sxtb16 r6, r6, ror #8\n\t"                                                                    \
+    "str r5, [r1], #16\n\t"                                                                        \
+    "str r6, [r1], #16\n\t"
+
 static __attribute__((naked, noinline)) er_pair *
 unpack_rows(__attribute__((unused)) const int8_t *from, __attribute__((unused)) er_pair *to,
             __attribute__((unused)) int32_t run, __attribute__((unused)) int32_t rows,
             __attribute__((unused)) int32_t line)
 {
-    __asm__("push {r4, r5, lr}\n\t"
-            "ldr r12, [sp, #12]\n\t"
+    __asm__("push {r4-r6, lr}\n\t"
+            "ldr r12, [sp, #16]\n\t"
             "sub r12, r12, r2\n"
             "1:\n\t"
             "lsrs lr, r2, #3\n\t"
             "beq 3f\n"
-            "2:\n\t" UNPACK UNPACK "subs lr, lr, #1\n\t"
+            "2:\n\t" UNPACK_TWO "subs lr, lr, #1\n\t"
             "bne 2b\n"
             "3:\n\t"
             "lsls lr, r2, #30\n\t" /* carry and sign: bits 2 and 1 */
@@ -84,7 +96,7 @@ unpack_rows(__attribute__((unused)) const int8_t *from, __attribute__((unused)) 
             "subs r3, r3, #1\n\t"
             "bne 1b\n\t"
             "mov r0, r1\n\t"
-            "pop {r4, r5, pc}\n");
+            "pop {r4-r6, pc}\n");
 }
 #else
 static er_pair *unpack_rows(const int8_t *from, er_pair *to, int32_t run, int32_t rows,
@@ -140,6 +152,7 @@ typedef struct {
     const er_pair *columns;
     uint32_t pairs; /* in a column */
     int32_t lanes;
+    int32_t step; /* from the outputs of one lane to those of the next */
     er_range_s8 range;
     int quick;     /* the assembly serves every channel */
     quick_job job; /* of all channels */
@@ -179,11 +192,20 @@ static inline int8_t output_of(const block *b, factors f, int32_t products)
     return (int8_t)er_clamp(b->range, value);
 }
 
+/* The block's columns from here on. */
+static inline void set_columns(block *b, const er_pair *columns)
+{
+    b->columns = columns;
+    b->job.columns = columns;
+    b->job.end = columns + b->pairs * LANES;
+    b->job.loop = loop_of(columns, b->pairs);
+}
+
 /* Two channels by each lane: for the last one or two pixels, and for channels that the assembly does
  * not serve. */
 ER_SMALL void multiply_2x1(const block *b, const int8_t *weights, int32_t channel, int8_t *to)
 {
-    for (int32_t lane = 0; lane < b->lanes; lane++, to += b->p->window.out_c) {
+    for (int32_t lane = 0; lane < b->lanes; lane++, to += b->step) {
         const er_pair *column = b->columns + lane;
         int32_t sums[2] = {0, 0};
         ER_ROLLED_ALWAYS
@@ -296,8 +318,10 @@ static __attribute__((naked, noinline)) void multiply_straight(__attribute__((un
 /* What is left to do where the range is smaller than int8. */
 ER_SMALL void clamp(const block *b, int8_t *to)
 {
-    for (int32_t i = 0; i < b->lanes * b->p->window.out_c; i++) {
-        to[i] = (int8_t)er_clamp(b->range, to[i]);
+    for (int32_t lane = 0; lane < b->lanes; lane++, to += b->step) {
+        for (int32_t i = 0; i < b->p->window.out_c; i++) {
+            to[i] = (int8_t)er_clamp(b->range, to[i]);
+        }
     }
 }
 
@@ -325,10 +349,10 @@ ER_SMALL void multiply_mixed(block *b, int8_t *to)
 /* All pairs of channels, of which there are some, by three or four lanes. */
 ER_SMALL void multiply_pairs(block *b, int8_t *to)
 {
-    const int32_t step = b->p->window.out_c;
     b->job.to = to;
-    b->job.end_of_to = to + step / 2 * 2;
-    b->job.last = b->lanes == LANES ? 3 * step : 0;
+    b->job.end_of_to = to + b->p->window.out_c / 2 * 2;
+    b->job.step = b->step;
+    b->job.last = b->lanes == LANES ? 3 * b->step : 0;
     if (is_straight(b->p)) {
         multiply_straight(&b->job);
     } else if (b->quick) {
@@ -378,102 +402,40 @@ ER_NEVER_INLINE void multiply_last(const block *b, int8_t *to)
     const factors f = factors_of(b->p, channel);
     to += channel;
     ER_ROLLED_ALWAYS
-    for (int32_t lane = 0; lane < b->lanes; lane++, to += channel + 1) {
+    for (int32_t lane = 0; lane < b->lanes; lane++, to += b->step) {
         *to = output_of(b, f, sums[lane]);
     }
 }
 
-/* Whether each pixel of the output reads just the pixel of the input in the same place. */
-static int is_pointwise(const er_window *w)
+/* Sets what all blocks share, for outputs that follow each other. */
+static void start(block *b, const er_conv_s8 *p, const er_pair *columns, uint32_t pairs)
 {
-    return w->kernel_h * w->kernel_w * w->stride_h * w->stride_w == 1 && w->in_h == w->out_h &&
-           w->in_w == w->out_w && w->pad_top + w->pad_left == 0;
-}
-
-/* Unpacks one row of a patch, of which a part is outside the image, or whose taps are apart; it is
- * copied first. */
-ER_SMALL er_pair *unpack_border(const er_conv_s8 *p, const int8_t *line, int32_t left, er_pair *to,
-                                int8_t *copied)
-{
-    const er_window *w = &p->window;
-    int8_t *end = copied;
-    for (int32_t tap = 0, x = left; tap < w->kernel_w; tap++, x += w->dilation_w) {
-        const int8_t *from = x >= 0 && x < w->in_w ? line + x * w->in_c : NULL;
-        end = er_copy_run(from, w->in_c, p->in_zero, end);
-    }
-    return unpack_rows(copied, to, (int32_t)(end - copied), 1, 0);
-}
-
-/* Unpacks the patch whose first element is at (y, left) into one lane of the columns. */
-ER_SMALL void unpack_patch(const er_conv_s8 *p, const int8_t *input, int32_t y, int32_t left,
-                           er_pair *to, int8_t *copied)
-{
-    const er_window *w = &p->window;
-    const int32_t run = w->kernel_w * w->in_c, line = w->in_w * w->in_c, down = w->dilation_h;
-    const int inside = left >= 0 && left + w->kernel_w <= w->in_w && w->dilation_w == 1;
-    if (inside && y >= 0 && y + (w->kernel_h - 1) * down < w->in_h) {
-        unpack_rows(input + y * line + left * w->in_c, to, run, w->kernel_h, line * down);
-        return;
-    }
-    for (int32_t rows = w->kernel_h; rows > 0; rows--, y += down) {
-        if (y < 0 || y >= w->in_h) {
-            to = fill(to, run, p->in_zero);
-        } else if (inside) {
-            to = unpack_rows(input + y * line + left * w->in_c, to, run, 1, 0);
-        } else {
-            to = unpack_border(p, input + y * line, left, to, copied);
-        }
-    }
-}
-
-/* `scratch`: the columns, then a run where a row of a patch may be partly outside the image. */
-ER_SMALL void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch)
-{
-    const er_window *w = &p->window;
-    const int32_t run = w->kernel_w * w->in_c;
-    const int32_t pixels = w->out_h * w->out_w;
-    const int pointwise = is_pointwise(w);
-    er_pair *columns = scratch;
     const int straight = is_straight(p);
-    block b = {.p = p,
-               .columns = columns,
-               .pairs = (uint32_t)((run + 1) / 2 * w->kernel_h),
-               .range = er_range_of(p->out_zero, p->act_min, p->act_max),
-               .quick = straight || er_all_are_quick(p->shift, w->out_c)};
-    b.job = (quick_job){.weights = p->weights,
-                        .columns = columns,
-                        .end = columns + b.pairs * LANES,
-                        .loop = loop_of(columns, b.pairs),
-                        .mantissa = p->mantissa,
-                        .shift = p->shift,
-                        .bias = p->bias,
-                        .zero_term = straight ? er_straight_zero(b.range.twice_zero_and_one)
-                                              : b.range.twice_zero_and_one,
-                        .step = w->out_c};
-    int8_t *copied = (int8_t *)(columns + LANES * b.pairs);
-    int32_t y = -w->pad_top, column = 0;
-    for (int32_t pixel = 0; pixel < pixels; pixel += LANES, output += LANES * w->out_c) {
-        b.lanes = er_least(pixels - pixel, LANES);
-        for (int32_t lane = 0; lane < b.lanes; lane++) {
-            if (pointwise) {
-                unpack_rows(input, columns + lane, run, 1, 0);
-                input += run;
-                continue;
-            }
-            unpack_patch(p, input, y, column * w->stride_w - w->pad_left, columns + lane, copied);
-            if (++column == w->out_w) {
-                column = 0;
-                y += w->stride_h;
-            }
-        }
+    b->p = p;
+    b->pairs = pairs;
+    b->step = p->window.out_c;
+    b->range = er_range_of(p->out_zero, p->act_min, p->act_max);
+    b->quick = straight || er_all_are_quick(p->shift, p->window.out_c);
+    b->job = (quick_job){.weights = p->weights,
+                         .mantissa = p->mantissa,
+                         .shift = p->shift,
+                         .bias = p->bias,
+                         .zero_term = straight ? er_straight_zero(b->range.twice_zero_and_one)
+                                               : b->range.twice_zero_and_one};
+    set_columns(b, columns);
+}
+
+/* All channels of a block. */
+ER_SMALL void make_outputs(block *b, int8_t *to)
+{
+    const int32_t channels = b->p->window.out_c;
 #if defined(__arm__)
-        (b.lanes < 3 || w->out_c < 2 ? multiply_lanes : multiply_pairs)(&b, output);
+    (b->lanes < 3 || channels < 2 ? multiply_lanes : multiply_pairs)(b, to);
 #else
-        multiply_lanes(&b, output);
+    multiply_lanes(b, to);
 #endif
-        if (w->out_c % 2 != 0) {
-            multiply_last(&b, output);
-        }
+    if (channels % 2 != 0) {
+        multiply_last(b, to);
     }
 }
 

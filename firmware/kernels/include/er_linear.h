@@ -70,6 +70,7 @@ void er_linear_s8w4_mve(const er_linear_s8 *p, const int8_t *input, int8_t *outp
 void er_linear_s8_mve(const er_linear_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 
 void er_conv_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
+void er_conv_rows_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_conv_deep_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch);
 void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output,
                              void *scratch);
