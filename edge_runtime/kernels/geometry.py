@@ -16,8 +16,8 @@ _STRIP_ELEMENTS, _STRIP_SLACK = 384, 6
 """Of er_depthwise_3x3_s8_dsp."""
 _COLUMNS_BYTES, _TOGETHER = 2048, 3
 """Of the MVE kernels: ER_STRIP_BYTES and ER_PIXELS."""
-_PARTS_BYTES, _COPIED_BYTES, _COPIED_FOR, _LANES = 5120, 2304, 3, 4
-"""Of er_conv_rows_s8_dsp: COLUMNS_BYTES, WEIGHTS_BYTES, FEWEST_GROUPS and LANES."""
+_PART_BYTES, _PART_GROUPS, _COPIED_BYTES, _COPIED_FOR, _LANES = 6144, 8, 1536, 3, 4
+"""Of er_conv_rows_s8_dsp: COLUMNS_BYTES, MOST_GROUPS, WEIGHTS_BYTES, FEWEST_GROUPS and LANES."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,11 @@ class Sliding:
 
         There is none where not even the columns of one output have room.
         """
-        room = _PARTS_BYTES // (8 * self.kernel[0] * self.in_c) - self.kernel[1]
+        room = _PART_BYTES // (8 * self.kernel[0] * self.in_c) - self.kernel[1]
         found, left = [], self.output[1] if room >= 0 else 0
         while left > 0:
-            groups = min(-(-left // _LANES), room // self.window.stride[1] + 1)
+            fit = min(room // self.window.stride[1] + 1, _PART_GROUPS)
+            groups = min(-(-left // _LANES), fit)
             found.append((min(left, _LANES * groups), groups))
             left -= _LANES * groups
         return tuple(found)
@@ -165,10 +166,10 @@ class Sliding:
         """The columns of the largest part, which is the first, and the weights that are copied."""
         (_, groups), *_ = self.parts()
         columns = (groups - 1) * self.window.stride[1] + self.kernel[1]
-        depth = self.taps * self.in_c
-        fit = _COPIED_BYTES // depth // 2 * 2
-        copied = min(fit, self.out_c) if fit >= self.out_c or groups >= _COPIED_FOR else 0
-        return 8 * columns * self.kernel[0] * self.in_c + copied * depth
+        column_bytes, depth = 8 * columns * self.kernel[0] * self.in_c, self.taps * self.in_c
+        is_worth_it = groups >= _COPIED_FOR and depth * self.out_c > column_bytes
+        copied = min(_COPIED_BYTES // depth // 2 * 2, self.out_c) if is_worth_it else 0
+        return column_bytes + copied * depth
 
     def parts_trail(self) -> bool:
         """Whether a kernel may work in place that reads all rows of a part, then writes it."""

@@ -13,29 +13,84 @@
 #include "er_conv_joined_dsp.h"
 
 /* edge_runtime/kernels/geometry.py says the same. */
-enum { COLUMNS_BYTES = 5120, WEIGHTS_BYTES = 2304, FEWEST_GROUPS = 3 };
+enum { COLUMNS_BYTES = 6144, MOST_GROUPS = 8, WEIGHTS_BYTES = 1536, FEWEST_GROUPS = 3 };
 
-/* The taps of one row of outputs: in rows of the image, and above and below it. */
-typedef struct {
-    const int8_t *line; /* the first row inside the image */
-    int32_t above, inside, below;
-} taps;
+/* Unpacks `count` columns of the image, of `fours` times four channels, into one lane; `skip` bytes
+ * behind each belong to other rows. Returns where the next column goes. */
+#if defined(__arm__)
+static __attribute__((naked, noinline)) er_pair *
+unpack_columns(__attribute__((unused)) const int8_t *from, __attribute__((unused)) er_pair *to,
+               __attribute__((unused)) int32_t fours, __attribute__((unused)) int32_t count,
+               __attribute__((unused)) int32_t skip)
+{
+    __asm__("push {r4-r6, lr}\n\t"
+            "ldr r12, [sp, #16]\n"
+            "1:\n\t"
+            "lsrs lr, r2, #1\n\t"
+            "beq 3f\n"
+            "2:\n\t" UNPACK_TWO "subs lr, lr, #1\n\t"
+            "bne 2b\n"
+            "3:\n\t"
+            "lsls lr, r2, #31\n\t"
+            "beq 4f\n\t" UNPACK "4:\n\t"
+            "add r1, r1, r12\n\t"
+            "subs r3, r3, #1\n\t"
+            "bne 1b\n\t"
+            "mov r0, r1\n\t"
+            "pop {r4-r6, pc}\n");
+}
+#else
+static er_pair *unpack_columns(const int8_t *from, er_pair *to, int32_t fours, int32_t count,
+                               int32_t skip)
+{
+    for (; count > 0; count--, to += skip / 4) {
+        for (int32_t i = 0; i < fours; i++, from += 4, to += 2 * LANES) {
+            const uint32_t bytes = er_load(from);
+            to[0] = er_even(bytes);
+            to[LANES] = er_odd(bytes);
+        }
+    }
+    return to;
+}
+#endif
 
-/* Unpacks `count` columns of the image from column `x` on into one lane. */
-ER_SMALL void unpack_part(const er_conv_s8 *p, taps t, int32_t x, int32_t count, er_pair *to)
+/* The same of columns outside the image. */
+static er_pair *fill_columns(er_pair *to, int32_t run, int32_t count, int32_t skip, int32_t zero)
+{
+    for (; count > 0; count--, to += skip / 4) {
+        to = fill(to, run, zero);
+    }
+    return to;
+}
+
+/* Unpacks what one lane reads: `count` columns of the padded image from column `x` on, of the rows
+ * from `y` on. */
+ER_SMALL void unpack_lane(const er_conv_s8 *p, const int8_t *input, int32_t y, int32_t x,
+                          int32_t count, er_pair *to)
 {
     const er_window *w = &p->window;
-    const int32_t run = w->in_c;
-    for (; count > 0; count--, x++) {
-        if (x < 0 || x >= w->in_w) {
-            to = fill(to, w->kernel_h * run, p->in_zero);
+    const int32_t run = w->in_c, zero = p->in_zero, line = w->in_w * run, height = w->in_h;
+    const int32_t skip = 2 * LANES * (w->kernel_h - 1) * run;
+    const int32_t before = er_least(er_most(-x, 0), count);
+    const int32_t inside = er_most(er_least(w->in_w - x, count) - before, 0);
+    const int32_t after = count - before - inside;
+    int32_t from = y * line + (x + before) * run;
+    for (int32_t rows = w->kernel_h; rows > 0; rows--, y++, from += line) {
+        er_pair *next = to;
+        to += LANES * run / 2;
+        if (y < 0 || y >= height) {
+            fill_columns(next, run, count, skip, zero);
             continue;
         }
-        to = fill(to, t.above * run, p->in_zero);
-        if (t.inside > 0) {
-            to = unpack_rows(t.line + x * run, to, run, t.inside, w->in_w * run);
+        if (before > 0) {
+            next = fill_columns(next, run, before, skip, zero);
         }
-        to = fill(to, t.below * run, p->in_zero);
+        if (inside > 0) {
+            next = unpack_columns(input + from, next, run / 4, inside, skip);
+        }
+        if (after > 0) {
+            fill_columns(next, run, after, skip, zero);
+        }
     }
 }
 
@@ -43,25 +98,28 @@ ER_SMALL void unpack_part(const er_conv_s8 *p, taps t, int32_t x, int32_t count,
 static int32_t groups_of(const er_window *w, int32_t left)
 {
     const int32_t room = COLUMNS_BYTES / (8 * w->kernel_h * w->in_c);
-    return er_least((left + LANES - 1) / LANES, (room - w->kernel_w) / w->stride_w + 1);
+    const int32_t fit = er_least((room - w->kernel_w) / w->stride_w + 1, MOST_GROUPS);
+    return er_least((left + LANES - 1) / LANES, fit);
 }
 
-/* Copies words, eight at a time. */
+/* Copies words, 16 at a time. */
 #if defined(__arm__)
 static __attribute__((naked, noinline)) void copy_words(__attribute__((unused)) uint32_t *to,
                                                         __attribute__((unused)) const void *from,
                                                         __attribute__((unused)) uint32_t count)
 {
     __asm__("push {r4-r10, lr}\n\t"
-            "subs r2, r2, #8\n\t"
+            "subs r2, r2, #16\n\t"
             "blo 2f\n"
             "1:\n\t"
             "ldm r1!, {r3-r10}\n\t"
             "stm r0!, {r3-r10}\n\t"
-            "subs r2, r2, #8\n\t"
+            "ldm r1!, {r3-r10}\n\t"
+            "stm r0!, {r3-r10}\n\t"
+            "subs r2, r2, #16\n\t"
             "bhs 1b\n"
             "2:\n\t"
-            "adds r2, r2, #8\n\t"
+            "adds r2, r2, #16\n\t"
             "beq 4f\n"
             "3:\n\t"
             "ldr r3, [r1], #4\n\t"
@@ -78,11 +136,13 @@ static void copy_words(uint32_t *to, const void *from, uint32_t count)
 }
 #endif
 
-/* How many channels' weights are copied at a time; 0 if that is not worth it. */
-static int32_t channels_at_once(const er_window *w, int32_t depth)
+/* How many channels' weights are copied at a time; 0 if that is not worth it. Layers with fewer
+ * weights than columns have large images, beside which RAM is short. */
+static int32_t channels_at_once(const er_window *w, int32_t depth, int32_t columns_bytes)
 {
-    const int32_t fit = WEIGHTS_BYTES / depth / 2 * 2;
-    return fit >= w->out_c ? w->out_c : groups_of(w, w->out_w) >= FEWEST_GROUPS ? fit : 0;
+    const int is_worth_it =
+        groups_of(w, w->out_w) >= FEWEST_GROUPS && depth * w->out_c > columns_bytes;
+    return is_worth_it ? er_least(WEIGHTS_BYTES / depth / 2 * 2, w->out_c) : 0;
 }
 
 /* The layer, but for some of its channels only. */
@@ -131,22 +191,20 @@ void er_conv_rows_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *outpu
     const er_window *w = &p->window;
     const int32_t depth = w->kernel_h * w->kernel_w * w->in_c;
     const int32_t most = (groups_of(w, w->out_w) - 1) * w->stride_w + w->kernel_w;
-    const int32_t copied = channels_at_once(w, depth), at_once = copied > 0 ? copied : w->out_c;
+    const int32_t columns_bytes = most * 2 * LANES * w->kernel_h * w->in_c;
+    const int32_t copied = channels_at_once(w, depth, columns_bytes);
+    const int32_t at_once = copied > 0 ? copied : w->out_c;
     er_pair *columns = scratch;
-    uint32_t *copies = copied > 0 ? columns + most * LANES * w->kernel_h * w->in_c / 2 : NULL;
+    uint32_t *copies = copied > 0 ? columns + columns_bytes / 4 : NULL;
     int32_t y = -w->pad_top;
     int again = 1;
     for (int32_t row = 0; row < w->out_h; row++, y += w->stride_h) {
-        taps t = {.above = er_least(er_most(-y, 0), w->kernel_h),
-                  .below = er_least(er_most(y + w->kernel_h - w->in_h, 0), w->kernel_h)};
-        t.inside = w->kernel_h - t.above - t.below;
-        t.line = input + (y + t.above) * w->in_w * w->in_c;
         int32_t groups, x = -w->pad_left;
         for (int32_t left = w->out_w; left > 0; left -= LANES * groups) {
             groups = groups_of(w, left);
             const int32_t count = (groups - 1) * w->stride_w + w->kernel_w;
             for (int32_t lane = 0; lane < LANES && lane * groups < left; lane++) {
-                unpack_part(p, t, x, count, columns + lane);
+                unpack_lane(p, input, y, x, count, columns + lane);
                 x += groups * w->stride_w;
             }
             for (int32_t channel = 0; channel < w->out_c; channel += at_once) {

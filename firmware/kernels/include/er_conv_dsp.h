@@ -34,11 +34,8 @@
 
 enum { LANES = 4 };
 
-/* Unpacks rows of runs, `line` bytes apart, into one lane of the columns; returns where the next run
- * goes. */
 #if defined(__arm__)
-/* Two groups a turn. Compilers need twice the code for the same speed, or leave rows and tails at
- * twice the instructions, of which short runs consist. */
+/* Unpacks a group of four elements from r0 to r1; two of them. */
 #define UNPACK                                                                                     \
     "ldr r4, [r0], #4\n\t"                                                                         \
     "sxtb16 r5, r4\n\t"                                                                           \
@@ -57,77 +54,20 @@ enum { LANES = 4 };
     "sxtb16 r6, r6, ror #8\n\t"                                                                    \
     "str r5, [r1], #16\n\t"                                                                        \
     "str r6, [r1], #16\n\t"
-
-static __attribute__((naked, noinline)) er_pair *
-unpack_rows(__attribute__((unused)) const int8_t *from, __attribute__((unused)) er_pair *to,
-            __attribute__((unused)) int32_t run, __attribute__((unused)) int32_t rows,
-            __attribute__((unused)) int32_t line)
-{
-    __asm__("push {r4-r6, lr}\n\t"
-            "ldr r12, [sp, #16]\n\t"
-            "sub r12, r12, r2\n"
-            "1:\n\t"
-            "lsrs lr, r2, #3\n\t"
-            "beq 3f\n"
-            "2:\n\t" UNPACK_TWO "subs lr, lr, #1\n\t"
-            "bne 2b\n"
-            "3:\n\t"
-            "lsls lr, r2, #30\n\t" /* carry and sign: bits 2 and 1 */
-            "bcc 4f\n\t" UNPACK "4:\n\t"
-            "lsls lr, r2, #31\n\t" /* carry and sign: bits 1 and 0 */
-            "bcs 5f\n\t"
-            "bpl 7f\n\t"
-            "ldrsb r4, [r0], #1\n\t"
-            "b 6f\n"
-            "5:\n\t"
-            "ldrsb r4, [r0], #1\n\t"
-            "ldrsb r5, [r0], #1\n\t"
-            "itttt mi\n\t"
-            "ldrsbmi lr, [r0], #1\n\t"
-            "pkhbtmi r4, r4, lr, lsl #16\n\t"
-            "strmi r4, [r1], #16\n\t"
-            "movmi r4, r5\n\t"
-            "it pl\n\t"
-            "pkhbtpl r4, r4, r5, lsl #16\n"
-            "6:\n\t"
-            "str r4, [r1], #16\n"
-            "7:\n\t"
-            "add r0, r0, r12\n\t"
-            "subs r3, r3, #1\n\t"
-            "bne 1b\n\t"
-            "mov r0, r1\n\t"
-            "pop {r4-r6, pc}\n");
-}
-#else
-static er_pair *unpack_rows(const int8_t *from, er_pair *to, int32_t run, int32_t rows,
-                            int32_t line)
-{
-    for (; rows > 0; rows--, from += line - run) {
-        int32_t left = run;
-        for (; left >= 4; left -= 4, from += 4, to += 2 * LANES) {
-            const uint32_t bytes = er_load(from);
-            to[0] = er_even(bytes);
-            to[LANES] = er_odd(bytes);
-        }
-        if (left == 3) {
-            to[0] = er_pack(from[0], from[2]);
-            to[LANES] = er_pack(from[1], 0);
-            to += 2 * LANES;
-        } else if (left > 0) {
-            to[0] = er_pack(from[0], left > 1 ? from[1] : 0);
-            to += LANES;
-        }
-        from += left;
-    }
-    return to;
-}
 #endif
 
 /* Fills a run in one lane with zero points; returns where the next run goes. */
 ER_SMALL er_pair *fill(er_pair *to, int32_t run, int32_t zero)
 {
-    for (; run > 0; run -= 2, to += LANES) {
-        *to = er_pack(zero, zero);
+    const er_pair zeros = er_pack(zero, zero);
+    ER_ROLLED_ALWAYS
+    for (; run > 2; run -= 4, to += 2 * LANES) {
+        to[0] = zeros;
+        to[LANES] = zeros;
+    }
+    if (run > 0) {
+        *to = zeros;
+        to += LANES;
     }
     return to;
 }

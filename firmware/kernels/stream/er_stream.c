@@ -44,12 +44,17 @@ ER_NEVER_INLINE void move_rows(uint32_t *to, const uint32_t *from, uint32_t byte
 {
     uint32_t words = bytes / 4;
     ER_ROLLED_ALWAYS
-    for (; words >= 4; words -= 4, to += 4, from += 4) {
+    for (; words >= 8; words -= 8, to += 8, from += 8) {
         const uint32_t a = from[0], b = from[1], c = from[2], d = from[3];
+        const uint32_t e = from[4], f = from[5], g = from[6], h = from[7];
         to[0] = a;
         to[1] = b;
         to[2] = c;
         to[3] = d;
+        to[4] = e;
+        to[5] = f;
+        to[6] = g;
+        to[7] = h;
     }
     ER_ROLLED_ALWAYS
     for (; words > 0; words--) {
