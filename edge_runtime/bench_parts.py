@@ -25,8 +25,14 @@ OTHERS = "others, and between layers"
 
 _INPUTS = frozenset(
     (
-        *("unpack_rows", "unpack_patch", "copy_taps", "er_copy_run", "fill"),  # er_conv_dsp.h
-        *("unpack_lane", "unpack_columns", "fill_columns", "copy_words"),  # er_conv_rows_s8_dsp.c
+        *(
+            "unpack_rows",
+            "unpack_patch",
+            "copy_taps",
+            "er_copy_run",
+            "fill",
+        ),  # er_conv_patches_dsp.h
+        *("unpack_lane", "unpack_columns", "fill_columns", "copy_words"),  # er_conv_rows_dsp.h
         *("expand", "load_rows", "keep_rows"),  # er_depthwise_3x3_s8_dsp.c
         "sum_of",  # er_linear_dsp.h
     )

@@ -121,10 +121,14 @@ def declare(
     *,
     by_table: bool = False,
     terms: Callable[[Site], Mapping[str, float]] | None = None,
+    beside: str = "",
 ) -> Kernel:
-    """The kernel `name`, which is er_<op>_<type>_<isa> and that of its file in <isa>/."""
+    """The kernel `name`, which is er_<op>_<type>_<isa>.
+
+    Its file in <isa>/ is named so too, or by the kernel `beside` which it stands there.
+    """
     isa = name.rpartition("_")[2]
-    source = f"{isa}/{name}.c"
+    source = f"{isa}/{beside or name}.c"
     return Kernel(name, isa, op, source, reason, refuses, demand, parameters, by_table, terms)
 
 

@@ -413,6 +413,7 @@ KERNELS = (
         _conv_rows_dsp,
         conv_struct,
         terms=by_four_parts,
+        beside="er_conv_s8_dsp",
     ),
     declare(
         "er_conv_s8_dsp",

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Row by row of outputs, for kernels of several columns. The four pixels that are made at a time are
- * a quarter of a row apart, so that each lane of the columns goes through a part of the row by
- * itself: columns of the image that neighbouring outputs share are unpacked once. A part has at most
- * as many outputs a lane as the columns have room for. See er_conv_joined_dsp.h too.
+ * Convolution for the DSP extension row by row of outputs, for kernels of several columns. The four
+ * pixels that are made at a time are a part of a row apart, so that each lane of the columns goes
+ * through its part by itself: columns of the image that neighbouring outputs share are unpacked
+ * once. A part has at most as many outputs a lane as the columns have room for. Included after
+ * er_conv_dsp.h.
  *
  * Weights are read once for every four outputs, and flash is slow. So channels are taken as many at a
  * time as RAM is set aside for, to which their weights are copied for all outputs of a part.
  *
  * Runs are the channels of one tap, in multiples of four; taps follow each other column by column.
  */
-#include "er_conv_joined_dsp.h"
+#ifndef ER_CONV_ROWS_DSP_H
+#define ER_CONV_ROWS_DSP_H
 
 /* edge_runtime/kernels/geometry.py says the same. */
 enum { COLUMNS_BYTES = 6144, MOST_GROUPS = 8, WEIGHTS_BYTES = 1536, FEWEST_GROUPS = 3 };
@@ -186,7 +188,7 @@ static const int8_t *weights_of(const er_conv_s8 *part, int32_t depth, uint32_t 
 }
 
 /* `scratch`: the columns, then the weights that are copied. */
-void er_conv_rows_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch)
+ER_SMALL void convolve_rows(const er_conv_s8 *p, const int8_t *input, int8_t *output, void *scratch)
 {
     const er_window *w = &p->window;
     const int32_t depth = w->kernel_h * w->kernel_w * w->in_c;
@@ -218,3 +220,5 @@ void er_conv_rows_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *outpu
         }
     }
 }
+
+#endif
