@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.graph import Activation, Window
-from edge_runtime.kernels.geometry import Sliding
+from edge_runtime.kernels.geometry import TWO_STRIPS_ELEMENTS, Sliding
 from edge_runtime.kernels.kernel import Site
 from edge_runtime.ops.windowed import quantized_bounds
 
@@ -166,7 +166,7 @@ def by_strips(site: Site) -> Counts:
     """er_depthwise_3x3_s8_dsp: channel by channel, through a strip of rows."""
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
     (height, width), (stride, step) = slide.output, slide.window.stride
-    pitch, rows = slide.strip()
+    pitch, rows = slide.strip(TWO_STRIPS_ELEMENTS)
     channels = images * slide.out_c
     strips = -(-height // rows)
     reached = (height - 1) * stride + 3
@@ -175,7 +175,7 @@ def by_strips(site: Site) -> Counts:
     kept = (strips - 1) * max(0, 3 - stride)
     pairs = channels * height * -(-width // 2)
     return {
-        "strip": images * slide.strip_elements() / 2,
+        "strip": images * slide.strip_elements(2, TWO_STRIPS_ELEMENTS) / 2,
         "channels": channels,
         "strips": channels * strips,
         "rows": channels * height,

@@ -9,6 +9,10 @@ all of them, from which an output is
 unless outputs on both sides of the zero point can occur and products are rounded twice: rounding
 halves away from zero, they leave a gap that no line crosses. An activation from the zero point on
 has no such gap.
+
+A kernel that lacks a register for the term of the zero point has it within the offset:
+
+    int8((mantissa * (256 * sum + offset) >> 32) >> 12), saturated.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ _LARGEST_OFFSET = 1 << 16
 _FEW, _MANY = 8, 1024
 """Mantissas that are tried at first, and all in all."""
 _FAR = np.int64(1) << 62
+_HALF = 1 << (BITS - 1)
 
 _Bools = npt.NDArray[np.bool_]
 
@@ -61,22 +66,28 @@ class Factors:
 
 @dataclass(frozen=True)
 class Line:
-    """A mantissa and an offset for each channel."""
+    """A mantissa and an offset for each channel; the zero point if it is within the offsets."""
 
     mantissa: Int64
     offset: Int64
+    zero: int | None = None
 
     def outputs(self, sums: Int64) -> Int64:
         """What sums (channels, n) become, less the zero point and not yet clamped."""
         wide = (sums << SUM_BITS) + self.offset[:, None]
         high = (self.mantissa[:, None] * wide) >> 32
-        return np.asarray((high + (1 << (BITS - 1))) >> BITS, np.int64)
+        if self.zero is not None:
+            return np.asarray((high >> BITS) - self.zero, np.int64)
+        return np.asarray((high + _HALF) >> BITS, np.int64)
 
 
-def find_line(site: Site, factors: Factors, *, shared: bool = False) -> Line | None:
+def find_line(
+    site: Site, factors: Factors, *, shared: bool = False, zero_within: bool = False
+) -> Line | None:
     """The line of a layer of int8, or None where some channel has none.
 
-    With `shared`, all channels have one mantissa.
+    With `shared`, all channels have one mantissa; with `zero_within`, the zero point is within the
+    offsets.
     """
     op, zero = site.node.op, site.output.quant.zero_point
     assert isinstance(op, Linear)
@@ -91,12 +102,27 @@ def find_line(site: Site, factors: Factors, *, shared: bool = False) -> Line | N
     most = numerics.INT32_MAX - _LARGEST_OFFSET
     if nearest.max() + _MANY > numerics.INT32_MAX or largest << SUM_BITS > most:
         return None
+    if zero_within:
+        # A channel of hardly any weights may have a steeper line, that 32 bits hold.
+        lift = _lift(zero)
+        room = most + (low << SUM_BITS) if lift < 0 else most - (high << SUM_BITS)
+        nearest = np.maximum(nearest, abs(lift) // np.maximum(room, 1) + _MANY)
+        if nearest.max() + _MANY > numerics.INT32_MAX:
+            return None
     first = _first_sums(factors, outputs)
     reached = (first > low[:, None]) & (first <= high[:, None])
     down, up = (reached[:, side].any(1) for side in (outputs <= 0, outputs > 0))
     if not factors.are_once and np.any(down & up):
         return None
-    return _through(_Steps(outputs, first, low, high), nearest, shared)
+    if not zero_within:
+        return _through(_Steps(outputs, first, low, high), nearest, shared)
+    line = _through(_Steps(outputs, first, low, high, _lift(zero)), nearest, shared)
+    return None if line is None else Line(line.mantissa, line.offset, zero)
+
+
+def _lift(zero: int) -> int:
+    """What a zero point within the offset adds to products."""
+    return ((zero << BITS) + _HALF) << 32
 
 
 def _nearest(factors: Factors) -> Int64:
@@ -131,20 +157,30 @@ class _Steps:
     first: Int64
     low: Int64
     high: Int64
+    lift: int = 0
 
     def of(self, channels: Int64) -> _Steps:
         """Those of some channels."""
-        return _Steps(self.outputs, self.first[channels], self.low[channels], self.high[channels])
+        return _Steps(
+            self.outputs,
+            self.first[channels],
+            self.low[channels],
+            self.high[channels],
+            self.lift,
+        )
 
     def offsets(self, mantissa: Int64) -> tuple[Int64, Int64]:
-        """The least and the largest offset for mantissas (channels, tries)."""
+        """The least and the largest offset for mantissas (channels, tries), `base` taken away."""
         low, high = self.low[:, None], self.high[:, None]
         at = np.where(self.first <= high, np.maximum(self.first, low) << SUM_BITS, _FAR)
         before = np.where(self.first > low, np.minimum(self.first - 1, high) << SUM_BITS, -_FAR)
-        half = np.int64(1) << (BITS - 1)
-        edges = ((self.outputs << BITS) - half) << 32
-        needed = _quotient_up(edges, mantissa[:, :, None])
+        edges = (((self.outputs << BITS) - _HALF) << 32) + self.lift
+        needed = _quotient_up(edges, mantissa[:, :, None]) - self.base(mantissa)[:, :, None]
         return (needed - at[:, None]).max(2), (needed - 1 - before[:, None]).min(2)
+
+    def base(self, mantissa: Int64) -> Int64:
+        """What the lift is as an offset."""
+        return np.asarray(self.lift // mantissa, np.int64)
 
 
 def _through(steps: _Steps, nearest: Int64, shared: bool) -> Line | None:
@@ -159,7 +195,8 @@ def _through(steps: _Steps, nearest: Int64, shared: bool) -> Line | None:
         found, at = fits.any(1), fits.argmax(1)
         rows = np.flatnonzero(found)
         line.mantissa[left[rows]] = mantissa[rows, at[rows]]
-        line.offset[left[rows]] = _between(low, high)[rows, at[rows]]
+        offset = _between(low, high) + steps.base(mantissa)
+        line.offset[left[rows]] = offset[rows, at[rows]]
         left = left[~found]
         if not len(left):
             return line
@@ -190,15 +227,15 @@ def _between(low: Int64, high: Int64) -> Int64:
 
 
 def straighten(
-    site: Site, constants: dict[str, Array], *, shared: bool = False
+    site: Site, constants: dict[str, Array], *, shared: bool = False, zero_within: bool = False
 ) -> dict[str, Array]:
     """`linear_constants` with mantissa and bias of a line in place of the factors, if there is one.
 
     The bias is that of 256 times the sum, offset included; there are no shifts. With `shared`, all
-    channels have one mantissa.
+    channels have one mantissa; with `zero_within`, the bias brings the zero point.
     """
     factors = Factors(*(constants[name].astype(np.int64) for name in ("mantissa", "shift")))
-    line = find_line(site, factors, shared=shared)
+    line = find_line(site, factors, shared=shared, zero_within=zero_within)
     if line is None:
         return constants
     bias = (constants["bias"].astype(np.int64) << SUM_BITS) + line.offset
