@@ -13,6 +13,9 @@ has no such gap.
 A kernel that lacks a register for the term of the zero point has it within the offset:
 
     int8((mantissa * (256 * sum + offset) >> 32) >> 12), saturated.
+
+Of small factors, 32 bits do not hold that: 16 takes the place of 256, and the mantissa is negated
+as a mark.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ BITS = 12
 """Bits of an output behind its point, before they are shifted out."""
 SUM_BITS = 8
 """The same of a sum."""
+FEWER_BITS = 4
+"""The same of a sum with a small factor, where the zero point is within the offset."""
 _SHIFTS = range(-20, -4)
 """Of factors that are looked at: mantissas for larger ones have more than 31 bits."""
 _LARGEST_OFFSET = 1 << 16
@@ -70,11 +75,12 @@ class Line:
 
     mantissa: Int64
     offset: Int64
+    sum_bits: Int64
     zero: int | None = None
 
     def outputs(self, sums: Int64) -> Int64:
         """What sums (channels, n) become, less the zero point and not yet clamped."""
-        wide = (sums << SUM_BITS) + self.offset[:, None]
+        wide = (sums << self.sum_bits[:, None]) + self.offset[:, None]
         high = (self.mantissa[:, None] * wide) >> 32
         if self.zero is not None:
             return np.asarray((high >> BITS) - self.zero, np.int64)
@@ -97,27 +103,27 @@ def find_line(
     exponent = factors.exponent
     if exponent.min() < _SHIFTS.start or exponent.max() >= _SHIFTS.stop:
         return None
-    nearest = _nearest(factors)
+    bits = np.full_like(exponent, SUM_BITS)
+    if zero_within:
+        bits[_nearest(factors, bits) << 30 < abs(_lift(zero))] = FEWER_BITS
+    nearest = _nearest(factors, bits)
     largest = np.maximum(np.abs(low), np.abs(high)).max(initial=0)
     most = numerics.INT32_MAX - _LARGEST_OFFSET
     if nearest.max() + _MANY > numerics.INT32_MAX or largest << SUM_BITS > most:
         return None
-    if zero_within:
-        # A channel of hardly any weights may have a steeper line, that 32 bits hold.
-        lift = _lift(zero)
-        room = most + (low << SUM_BITS) if lift < 0 else most - (high << SUM_BITS)
-        nearest = np.maximum(nearest, abs(lift) // np.maximum(room, 1) + _MANY)
-        if nearest.max() + _MANY > numerics.INT32_MAX:
-            return None
     first = _first_sums(factors, outputs)
     reached = (first > low[:, None]) & (first <= high[:, None])
     down, up = (reached[:, side].any(1) for side in (outputs <= 0, outputs > 0))
     if not factors.are_once and np.any(down & up):
         return None
-    if not zero_within:
-        return _through(_Steps(outputs, first, low, high), nearest, shared)
-    line = _through(_Steps(outputs, first, low, high, _lift(zero)), nearest, shared)
-    return None if line is None else Line(line.mantissa, line.offset, zero)
+    steps = _Steps(outputs, first, low, high, bits, _lift(zero) if zero_within else 0)
+    line = _through(steps, nearest, shared)
+    if line is None or not zero_within:
+        return line
+    ends = (np.stack([low, high], 1) << bits[:, None]) + line.offset[:, None]
+    if np.abs(ends).max(initial=0) > numerics.INT32_MAX:
+        return None
+    return Line(line.mantissa, line.offset, bits, zero)
 
 
 def _lift(zero: int) -> int:
@@ -125,9 +131,9 @@ def _lift(zero: int) -> int:
     return ((zero << BITS) + _HALF) << 32
 
 
-def _nearest(factors: Factors) -> Int64:
+def _nearest(factors: Factors, sum_bits: Int64) -> Int64:
     """The mantissas by which the line has the slope of the factors, rounded."""
-    right = 31 - 32 - BITS + SUM_BITS - factors.exponent
+    right = 31 - 32 - BITS + sum_bits - factors.exponent
     return np.asarray(((factors.mantissa << 1 >> right) + 1) >> 1, np.int64)
 
 
@@ -157,7 +163,8 @@ class _Steps:
     first: Int64
     low: Int64
     high: Int64
-    lift: int = 0
+    sum_bits: Int64
+    lift: int
 
     def of(self, channels: Int64) -> _Steps:
         """Those of some channels."""
@@ -166,14 +173,15 @@ class _Steps:
             self.first[channels],
             self.low[channels],
             self.high[channels],
+            self.sum_bits[channels],
             self.lift,
         )
 
     def offsets(self, mantissa: Int64) -> tuple[Int64, Int64]:
         """The least and the largest offset for mantissas (channels, tries), `base` taken away."""
-        low, high = self.low[:, None], self.high[:, None]
-        at = np.where(self.first <= high, np.maximum(self.first, low) << SUM_BITS, _FAR)
-        before = np.where(self.first > low, np.minimum(self.first - 1, high) << SUM_BITS, -_FAR)
+        low, high, bits = self.low[:, None], self.high[:, None], self.sum_bits[:, None]
+        at = np.where(self.first <= high, np.maximum(self.first, low) << bits, _FAR)
+        before = np.where(self.first > low, np.minimum(self.first - 1, high) << bits, -_FAR)
         edges = (((self.outputs << BITS) - _HALF) << 32) + self.lift
         needed = _quotient_up(edges, mantissa[:, :, None]) - self.base(mantissa)[:, :, None]
         return (needed - at[:, None]).max(2), (needed - 1 - before[:, None]).min(2)
@@ -185,7 +193,7 @@ class _Steps:
 
 def _through(steps: _Steps, nearest: Int64, shared: bool) -> Line | None:
     """A line for each channel with a mantissa as near as can be to the nearest one."""
-    line = Line(nearest.copy(), np.zeros_like(nearest))
+    line = Line(nearest.copy(), np.zeros_like(nearest), steps.sum_bits)
     left = np.arange(len(nearest))
     for tries in _tries():
         mantissa = np.maximum(nearest[left][:, None] + tries, 1)
@@ -238,9 +246,11 @@ def straighten(
     line = find_line(site, factors, shared=shared, zero_within=zero_within)
     if line is None:
         return constants
-    bias = (constants["bias"].astype(np.int64) << SUM_BITS) + line.offset
+    bias = (constants["bias"].astype(np.int64) << line.sum_bits) + line.offset
     rest = {name: array for name, array in constants.items() if name != "shift"}
     return rest | {
         "bias": numerics.wrap32(bias).astype(np.int32),
-        "mantissa": line.mantissa.astype(np.int32),
+        "mantissa": np.where(line.sum_bits < SUM_BITS, -line.mantissa, line.mantissa).astype(
+            np.int32
+        ),
     }

@@ -303,10 +303,15 @@ static strip *strip_of(const er_conv_s8 *p)
     return p->window.stride_w == 1 ? strip_1_twice : strip_2_twice;
 }
 
-/* Fills with pairs. */
-ER_SMALL void fill(int16_t *to, int32_t count, er_pair zeros)
+/* Fills with pairs, `count` being even. */
+ER_NEVER_INLINE void fill(int16_t *to, int32_t count, er_pair zeros)
 {
-    for (; count > 0; count -= 2, to += 2) {
+    ER_ROLLED_ALWAYS
+    for (; count >= 4; count -= 4, to += 4) {
+        er_store(to, zeros);
+        er_store(to + 2, zeros);
+    }
+    if (count > 0) {
         er_store(to, zeros);
     }
 }
@@ -342,11 +347,16 @@ ER_SMALL void load_rows(const shape *s, const int8_t *input, int32_t y, int32_t 
     }
 }
 
-/* Moves rows to the front of a strip. */
+/* Moves rows to the front of a strip, likewise. */
 ER_NEVER_INLINE void keep_rows(int16_t *to, const int16_t *from, int32_t count)
 {
     ER_ROLLED_ALWAYS
-    for (; count > 0; count -= 2, to += 2, from += 2) {
+    for (; count >= 4; count -= 4, to += 4, from += 4) {
+        const er_pair first = er_load(from), second = er_load(from + 2);
+        er_store(to, first);
+        er_store(to + 2, second);
+    }
+    if (count > 0) {
         er_store(to, er_load(from));
     }
 }
@@ -363,14 +373,16 @@ ER_NEVER_INLINE void make_channel(const shape *s, strip_job *job, int32_t channe
 {
     const er_conv_s8 *p = s->layer;
     const int straight = is_straight(p);
-    const int32_t whole = straight ? 256 : 1; /* of the straight way, sums have a fraction */
+    const int32_t mantissa = p->mantissa[channel];
+    /* Of the straight way, sums have a fraction: a smaller one where the mantissa is marked. */
+    const int32_t whole = !straight ? 1 : mantissa < 0 ? 16 : 256;
     const int8_t *v = p->weights + channel * KERNEL * KERNEL;
     for (int32_t tap = 0; tap < KERNEL; tap++, v += KERNEL) {
         job->first[tap] = er_pack(v[0] * whole, v[1] * whole);
         job->last[tap] = er_pack(v[1] * whole, v[2] * whole);
     }
     job->bias = p->bias[channel];
-    job->mantissa = straight ? p->mantissa[channel] : er_shift_left(p->mantissa[channel], 1);
+    job->mantissa = !straight ? er_shift_left(mantissa, 1) : mantissa < 0 ? -mantissa : mantissa;
     job->halved = straight ? 0 : ~p->shift[channel];
     s->make(job);
     if (er_is_partial(s->range)) {
