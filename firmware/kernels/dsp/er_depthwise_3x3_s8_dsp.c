@@ -31,7 +31,8 @@ typedef struct {
     er_pair last[KERNEL];  /* the last two */
     int32_t next_to, out_rows;
     int32_t next_row; /* from where a row ends to the next, in bytes; next_to likewise */
-    int32_t length;   /* of a row of pairs in bytes, less 1 if one more output follows */
+    int32_t length;   /* twice: of pairs in bytes, plus a word, less 1 if one more output follows;
+                       * plus 1 of an odd number of pairs */
     int32_t pitch;    /* in bytes */
     int32_t end;      /* of a row; room */
     int32_t bias, mantissa; /* twice_mantissa, but of the straight way */
@@ -155,8 +156,29 @@ static __attribute__((naked, noinline)) void expand(__attribute__((unused)) cons
     "ssat r10, #8, r10, asr #1\n\t"                                                                \
     "ssat r11, #8, r11, asr #1\n\t"
 
-/* Row after row; of each, its pairs, and one more where their number is odd: r0 is past the end,
- * then. */
+/* Stores both sums; then the pitch is in r12, and both sums are the bias again. */
+#define STORE                                                                                      \
+    "strb r10, [lr]\n\t"                                                                           \
+    "ldr r10, [sp, #32]\n\t"                                                                       \
+    "strb r11, [lr, r10]\n\t"                                                                      \
+    "ldr r12, [sp, #16]\n\t"                                                                       \
+    "ldr r11, [sp, #24]\n\t"                                                                       \
+    "add lr, lr, r10, lsl #1\n\t"                                                                  \
+    "mov r10, r11\n\t"
+
+/* The same; and flags: negative before the end of pairs, or equal, or one more output follows. */
+#define STORE_LAST                                                                                 \
+    "strb r10, [lr]\n\t"                                                                           \
+    "ldr r10, [sp, #32]\n\t"                                                                       \
+    "strb r11, [lr, r10]\n\t"                                                                      \
+    "ldr r12, [sp, #20]\n\t"                                                                       \
+    "ldr r11, [sp, #24]\n\t"                                                                       \
+    "add lr, lr, r10, lsl #1\n\t"                                                                  \
+    "subs r12, r0, r12\n\t"                                                                        \
+    "ldr r12, [sp, #16]\n\t"                                                                       \
+    "mov r10, r11\n\t"
+
+/* Row after row, two pairs a turn; an odd number of pairs begins in the middle. */
 #define STRIP(pair, scale)                                                                         \
     "push {r4-r11, lr}\n\t"                                                                        \
     "add r12, r0, #32\n\t"                                                                         \
@@ -172,27 +194,21 @@ static __attribute__((naked, noinline)) void expand(__attribute__((unused)) cons
     "add r0, r0, r10\n\t"                                                                          \
     "add lr, lr, r1\n\t"                                                                           \
     "subs r2, r2, #1\n\t"                                                                          \
-    "bmi 4f\n\t"                                                                                   \
-    "add r11, r0, r11\n\t"                                                                         \
+    "bmi 5f\n\t"                                                                                   \
+    "asrs r11, r11, #1\n\t" /* carry: an odd number */                                             \
+    "add r10, r0, r11\n\t"                                                                         \
     "str r2, [sp, #4]\n\t"                                                                         \
-    "str r11, [sp, #20]\n\t"                                                                       \
-    "ldr r10, [sp, #24]\n\t" NEXT                                                                  \
-    "mov r11, r10\n"                                                                               \
-    "2:\n\t" pair scale                                                                            \
-    "strb r10, [lr]\n\t"                                                                           \
-    "ldr r10, [sp, #32]\n\t"                                                                       \
-    "strb r11, [lr, r10]\n\t"                                                                      \
-    "ldr r12, [sp, #20]\n\t"                                                                       \
-    "add lr, lr, r10, lsl #1\n\t"                                                                  \
-    "cmp r0, r12\n\t"                                                                              \
-    "ldr r12, [sp, #16]\n\t"                                                                       \
+    "str r10, [sp, #20]\n\t"                                                                       \
     "ldr r10, [sp, #24]\n\t"                                                                       \
-    "mov r11, r10\n\t"                                                                             \
-    "blo 2b\n\t"                                                                                   \
+    "ldr r11, [sp, #24]\n\t" NEXT                                                                  \
+    "bcs 3f\n"                                                                                     \
+    "2:\n\t" pair scale STORE                                                                      \
+    "3:\n\t" pair scale STORE_LAST                                                                 \
+    "bmi 2b\n\t"                                                                                   \
     "beq 1b\n\t" SINGLE scale                                                                      \
     "strb r10, [lr]\n\t"                                                                           \
     "b 1b\n"                                                                                       \
-    "4:\n\t"                                                                                       \
+    "5:\n\t"                                                                                       \
     "add sp, sp, #44\n\t"                                                                          \
     "pop {r4-r11, pc}\n"
 
@@ -233,11 +249,12 @@ static void expand(const int8_t *from, int16_t *to, int32_t rows, const expansio
 static void make_strip(const strip_job *job, int32_t stride, int is_straight)
 {
     const er_scaling scaling = {job->mantissa, ~job->halved, job->halved};
-    const int32_t odd = job->length & 1, pairs = (job->length + odd - 4) / (4 * stride);
+    const int32_t length = job->length >> 1, odd = length & 1;
+    const int32_t count = (length + odd - 4) / (2 * stride) + odd;
     const int16_t *row = job->rows;
     int8_t *to = job->to;
     for (int32_t i = 0; i < job->out_rows; i++) {
-        for (int32_t x = 0; x < 2 * pairs + odd; x++, row += stride) {
+        for (int32_t x = 0; x < count; x++, row += stride) {
             int32_t sum = job->bias;
             for (int32_t tap = 0; tap < KERNEL; tap++) {
                 const int16_t *word = row + tap * job->pitch / 2;
@@ -249,7 +266,7 @@ static void make_strip(const strip_job *job, int32_t stride, int is_straight)
                                              : er_scale_quickly(sum, scaling, job->zero_term));
         }
         row += 2 + odd * (2 - stride) + job->next_row / 2;
-        to += 2 * pairs * job->step + job->next_to;
+        to += (count - odd) * job->step + job->next_to;
     }
 }
 
@@ -455,7 +472,7 @@ void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *o
                      .make = strip_of(p)};
     strip_job job = {.next_to = odd * w->out_c,
                      .next_row = 2 * w->stride_h * pitch - pairs - 4 * odd,
-                     .length = pairs - odd,
+                     .length = 2 * (pairs - odd) + w->out_w / 2 % 2,
                      .pitch = 2 * pitch,
                      .step = w->out_c,
                      .zero_term = s.range.twice_zero_and_one};
