@@ -105,7 +105,7 @@ def find_line(
         return None
     bits = np.full_like(exponent, SUM_BITS)
     if zero_within:
-        bits[_nearest(factors, bits) << 30 < abs(_lift(zero))] = FEWER_BITS
+        bits[_nearest(factors, bits) < abs(_lift(zero)) >> 30] = FEWER_BITS
     nearest = _nearest(factors, bits)
     largest = np.maximum(np.abs(low), np.abs(high)).max(initial=0)
     most = numerics.INT32_MAX - _LARGEST_OFFSET

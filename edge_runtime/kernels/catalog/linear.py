@@ -366,7 +366,7 @@ KERNELS = (
     declare(
         "er_depthwise_3x3_s8_dsp",
         DepthwiseConv2D,
-        "channel planes, 2 outputs by SMLAD",
+        "2 channel planes at a time, 2 outputs by SMLAD",
         _strips,
         _depthwise_3x3_dsp,
         conv_struct,
