@@ -26,7 +26,13 @@ OTHERS = "others, and between layers"
 _INPUTS = frozenset(
     (
         *("unpack_rows", "unpack_patch", "unpack_border", "er_copy_run", "fill"),  # er_conv_dsp.h
-        *("expand", "load_rows", "fill_rows", "keep_rows"),  # er_depthwise_3x3_s8_dsp.c
+        *(
+            "expand",
+            "expand_one",
+            "load_rows",
+            "fill_rows",
+            "keep_rows",
+        ),  # er_depthwise_3x3_s8_dsp.c
         "sum_of",  # er_linear_dsp.h
     )
 )

@@ -137,8 +137,6 @@ def _strips(site: Site) -> str | None:
     slide = Sliding.of(site)
     if slide.output[1] < _FEWEST_COLUMNS:
         return f"{slide.output[1]} columns (at least {_FEWEST_COLUMNS})"
-    if slide.in_c == 1:
-        return "one input channel (two at a time)"
     return _large_factors(site) or _once_off_lines(site)
 
 

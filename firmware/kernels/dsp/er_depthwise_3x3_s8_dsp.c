@@ -333,6 +333,17 @@ ER_NEVER_INLINE void fill(int16_t *to, int32_t count, er_pair zeros)
     }
 }
 
+/* The rows of an only channel: behind its last byte there may be no other. */
+ER_SMALL void expand_one(const int8_t *from, int16_t *to, int32_t rows, const expansion *e)
+{
+    for (; rows > 0; rows--, from += e->from_next, to += e->to_next) {
+        ER_ROLLED_ALWAYS
+        for (int32_t left = e->used; left > 0; left--) {
+            *to++ = *from++;
+        }
+    }
+}
+
 /* Fills rows of both strips. */
 ER_SMALL void fill_rows(const shape *s, int16_t *to, int32_t count)
 {
@@ -355,7 +366,8 @@ ER_SMALL void load_rows(const shape *s, const int8_t *input, int32_t y, int32_t 
     count -= above;
     to += above * s->pitch;
     if (inside > 0) {
-        expand(input + y * w->in_w * w->in_c, to + w->pad_left, inside, &s->expansion);
+        (w->in_c > 1 ? expand : expand_one)(input + y * w->in_w * w->in_c, to + w->pad_left, inside,
+                                            &s->expansion);
         count -= inside;
         to += inside * s->pitch;
     }
@@ -414,7 +426,7 @@ ER_SMALL void run(const shape *s, strip_job *job, const int8_t *input, int8_t *o
     const er_window *w = &s->layer->window;
     const int32_t kept = er_most(0, KERNEL - w->stride_h), on = s->rows * w->stride_h;
     const int32_t first = (channel + skipped) * s->multiplier;
-    const int32_t last = (channel + STRIPS) * s->multiplier;
+    const int32_t last = er_least((channel + STRIPS) * s->multiplier, w->out_c);
     int32_t y = -w->pad_top, already = 0;
     for (int32_t left = w->out_h; left > 0; left -= s->rows, y += on) {
         job->out_rows = er_least(left, s->rows);
@@ -478,7 +490,7 @@ void er_depthwise_3x3_s8_dsp(const er_conv_s8 *p, const int8_t *input, int8_t *o
                      .zero_term = s.range.twice_zero_and_one};
     fill(scratch, STRIPS * apart + SLACK, s.zeros);
     for (int32_t channel = 0; channel < depth; channel += STRIPS) {
-        const int32_t skipped = channel == depth - 1;
+        const int32_t skipped = depth > 1 && channel == depth - 1;
         run(&s, &job, input, output, channel - skipped, skipped);
     }
 }
