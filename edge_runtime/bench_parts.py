@@ -95,7 +95,7 @@ def _split(line: Line, image: Image, model: CycleModel) -> Iterator[tuple[str, i
 
 
 def _cuts(texts: Sequence[str]) -> list[tuple[str, int]]:
-    """The parts of a line, and where they end: products, then what scales and stores sums, in turn."""
+    """The parts of a line, and where they end: products, then their scaling, in turn."""
     cuts: list[tuple[str, int]] = []
     products, scales, stored = 0, False, 0
     for i, text in enumerate(texts):
