@@ -115,9 +115,9 @@ Compiled by zig -O3. Cortex-M55 is run by QEMU.
 ## Where it goes
 
 Instructions and estimated cycles of one inference on {m4}, and shares of them in percent. Inner
-loop: straight lines of code up to their last SMLAD. Requantization: from there on, or lines of
-their own, where sums are scaled and stored. Inputs: functions that unpack, pad and move them. The
-rest: calls, set-up, loops around the inner one; of other kernels, all.
+loop: straight lines of code up to the last SMLAD before sums are scaled. Requantization: from
+there on, or lines of their own, where sums are scaled and stored. Inputs: functions that unpack,
+pad and move them. The rest: calls, set-up, loops around the inner one; of other kernels, all.
 
 {parts}
 

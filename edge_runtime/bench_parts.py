@@ -25,20 +25,16 @@ OTHERS = "others, and between layers"
 
 _INPUTS = frozenset(
     (
-        *(
-            "unpack_rows",
-            "unpack_patch",
-            "copy_taps",
-            "er_copy_run",
-            "fill",
-        ),  # er_conv_patches_dsp.h
+        *("unpack_rows", "unpack_patch", "copy_taps", "er_copy_run"),  # er_conv_patches_dsp.h
         *("unpack_lane", "unpack_columns", "fill_columns", "copy_words"),  # er_conv_rows_dsp.h
-        *("expand", "load_rows", "keep_rows"),  # er_depthwise_3x3_s8_dsp.c
+        "fill",  # of both
+        *("expand", "expand_one", "load_rows", "fill_rows"),  # er_depthwise_3x3_s8_dsp.c
+        "keep_rows",
         "sum_of",  # er_linear_dsp.h
     )
 )
 _PRODUCTS = ("smlad", "smlab", "smlat")
-_SCALES = ("smmla", "ssat")
+_SCALES = ("smmla", "smmul", "ssat")
 
 
 @dataclass(frozen=True)
@@ -87,19 +83,32 @@ def _split(line: Line, image: Image, model: CycleModel) -> Iterator[tuple[str, i
     if image.where(line.instructions[0].pc).split("+")[0] in _INPUTS:
         yield "inputs", *whole
         return
-    products = 1 + max(
-        (i for i, text in enumerate(texts) if text.startswith(_PRODUCTS)), default=-1
-    )
-    if not any(text.startswith(_SCALES) for text in texts[products:]):
-        yield "inner loop" if products else "rest", *whole
-        return
-    before = (
-        _whole(Line(line.instructions[:products], line.executions, 0), model)
-        if products
-        else (0, 0)
-    )
-    yield "inner loop", *before
-    yield "requantization", whole[0] - before[0], whole[1] - before[1]
+    cuts, before = _cuts(texts), (0, 0)
+    for name, end in cuts:
+        until = _whole(Line(line.instructions[:end], line.executions, 0), model)
+        until = whole if end == len(texts) else until
+        yield name, until[0] - before[0], until[1] - before[1]
+        before = until
+
+
+def _cuts(texts: Sequence[str]) -> list[tuple[str, int]]:
+    """The parts of a line, and where they end: products, then their scaling, in turn."""
+    cuts: list[tuple[str, int]] = []
+    products, scales, stored = 0, False, 0
+    for i, text in enumerate(texts):
+        if text.startswith(_PRODUCTS):
+            if scales:
+                cuts += _scaled(products, stored or i)
+            products, scales, stored = i + 1, False, 0
+        scales = scales or text.startswith(_SCALES)
+        stored = i + 1 if scales and text.startswith("str") else stored
+    if scales:
+        return cuts + _scaled(products, len(texts))
+    return [*cuts, ("inner loop" if products else "rest", len(texts))]
+
+
+def _scaled(products: int, end: int) -> list[tuple[str, int]]:
+    return [*([("inner loop", products)] if products else []), ("requantization", end)]
 
 
 def parts_table(models: Iterable[tuple[str, Path, Cases]], kernels: Sequence[str]) -> str:

@@ -13,7 +13,9 @@ from edge_runtime.ops import Pool2D, SlidingConv2D
 LARGEST = 65535
 """er_window holds its numbers in 16 bits."""
 _STRIP_ELEMENTS, _STRIP_SLACK = 384, 6
-"""Of er_depthwise_3x3_s8_dsp."""
+"""Of er_depthwise_3x3_s8_rv32."""
+TWO_STRIPS_ELEMENTS = 240
+"""Of each of the two strips of er_depthwise_3x3_s8_dsp."""
 _COLUMNS_BYTES, _TOGETHER = 2048, 3
 """Of the MVE kernels: ER_STRIP_BYTES and ER_PIXELS."""
 _PART_BYTES, _PART_GROUPS, _COPIED_BYTES, _COPIED_FOR, _LANES = 6144, 8, 1536, 3, 4
@@ -131,12 +133,12 @@ class Sliding:
         width = -(-(last + self.reach[1]) // 2) * 2
         return self.reach[0] * width * 2
 
-    def strip_elements(self) -> int:
-        """The strip of rows of the kernels for 3 x 3 taps of a channel."""
-        pitch, rows = self.strip()
-        return ((rows - 1) * self.window.stride[0] + 3) * pitch + _STRIP_SLACK
+    def strip_elements(self, strips: int = 1, most: int = _STRIP_ELEMENTS) -> int:
+        """The strips of rows of the kernels for 3 x 3 taps of a channel."""
+        pitch, rows = self.strip(most)
+        return strips * ((rows - 1) * self.window.stride[0] + 3) * pitch + _STRIP_SLACK
 
-    def strip(self) -> tuple[int, int]:
+    def strip(self, most: int = _STRIP_ELEMENTS) -> tuple[int, int]:
         """Elements from row to row of that strip, and rows of outputs that it makes.
 
         The kernels say the same.
@@ -144,7 +146,7 @@ class Sliding:
         stride, left = self.window.stride, self.window.pad_before[1]
         needed = (self.output[1] - 1) * stride[1] + 3 - left
         pitch = -(-max(needed, left + min(self.image[1], needed)) // 2) * 2
-        held = _STRIP_ELEMENTS // pitch
+        held = most // pitch
         rows = min(self.output[0], max((held - 3) // stride[0] + 1 if held >= 3 else 0, 2))
         return pitch, rows
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.graph import Activation, Window
-from edge_runtime.kernels.geometry import Sliding
+from edge_runtime.kernels.geometry import TWO_STRIPS_ELEMENTS, Sliding
 from edge_runtime.kernels.kernel import Site
 from edge_runtime.ops.windowed import quantized_bounds
 
@@ -187,30 +187,35 @@ def by_planes(site: Site) -> Counts:
 
 
 def by_strips(site: Site) -> Counts:
-    """er_depthwise_3x3_s8_dsp: channel by channel, through a strip of rows."""
+    """er_depthwise_3x3_s8_dsp: two channels at a time, through a strip of rows of each."""
     slide, images = Sliding.of(site), site.inputs[0].shape[0]
     (height, width), (stride, step) = slide.output, slide.window.stride
-    pitch, rows = slide.strip()
-    channels = images * slide.out_c
+    pitch, rows = slide.strip(TWO_STRIPS_ELEMENTS)
+    channels, twos = images * slide.out_c, images * -(-slide.in_c // 2)
     strips = -(-height // rows)
     reached = (height - 1) * stride + 3
     loaded = max(0, min(reached - slide.window.pad_before[0], slide.image[0]))
     used = min(slide.image[1], (width - 1) * step + 3 - slide.window.pad_before[1])
     kept = (strips - 1) * max(0, 3 - stride)
-    pairs = channels * height * -(-width // 2)
+    filled = reached - loaded if strips > 1 else 0
+    made, pairs = channels * height, width // 2
     return {
-        "strip": images * slide.strip_elements() / 2,
-        "channels": channels,
+        "strip": images * slide.strip_elements(2, TWO_STRIPS_ELEMENTS) / 2,
+        "twos": twos,
+        "two strips": twos * strips,
         "strips": channels * strips,
-        "rows": channels * height,
-        "loaded rows": channels * loaded,
-        "loaded words": channels * loaded * (used // _WORD),
-        "loaded rest": channels * loaded * (used % _WORD),
-        "filled rows": channels * (reached - loaded),
-        "filled words": channels * (reached - loaded) * pitch / 2,
-        "kept words": channels * kept * pitch / 2,
-        "pairs by one": pairs if step == 1 else 0,
-        "pairs by two": 0 if step == 1 else pairs,
+        "rows": made,
+        "loaded rows": twos * loaded,
+        "loaded words": twos * loaded * (used // _WORD),
+        "loaded pairs": twos * loaded * (used % _WORD // 2),
+        "loaded rest": twos * loaded * (used % 2),
+        "filled rows": twos * filled,
+        "filled words": twos * filled * pitch,
+        "kept words": twos * kept * pitch,
+        "pairs by one": made * pairs if step == 1 else 0,
+        "pairs by two": 0 if step == 1 else made * pairs,
+        "turns": made * -(-pairs // 2),
+        "odd": made * (width % 2),
         "clamped": clamped(site),
     }
 

@@ -9,6 +9,13 @@ all of them, from which an output is
 unless outputs on both sides of the zero point can occur and products are rounded twice: rounding
 halves away from zero, they leave a gap that no line crosses. An activation from the zero point on
 has no such gap.
+
+A kernel that lacks a register for the term of the zero point has it within the offset:
+
+    int8((mantissa * (256 * sum + offset) >> 32) >> 12), saturated.
+
+Of small factors, 32 bits do not hold that: 16 takes the place of 256, and the mantissa is negated
+as a mark.
 """
 
 from __future__ import annotations
@@ -31,12 +38,15 @@ BITS = 12
 """Bits of an output behind its point, before they are shifted out."""
 SUM_BITS = 8
 """The same of a sum."""
+FEWER_BITS = 4
+"""The same of a sum with a small factor, where the zero point is within the offset."""
 _SHIFTS = range(-20, -4)
 """Of factors that are looked at: mantissas for larger ones have more than 31 bits."""
 _LARGEST_OFFSET = 1 << 16
 _FEW, _MANY = 8, 1024
 """Mantissas that are tried at first, and all in all."""
 _FAR = np.int64(1) << 62
+_HALF = 1 << (BITS - 1)
 
 _Bools = npt.NDArray[np.bool_]
 
@@ -61,22 +71,29 @@ class Factors:
 
 @dataclass(frozen=True)
 class Line:
-    """A mantissa and an offset for each channel."""
+    """A mantissa and an offset for each channel; the zero point if it is within the offsets."""
 
     mantissa: Int64
     offset: Int64
+    sum_bits: Int64
+    zero: int | None = None
 
     def outputs(self, sums: Int64) -> Int64:
         """What sums (channels, n) become, less the zero point and not yet clamped."""
-        wide = (sums << SUM_BITS) + self.offset[:, None]
+        wide = (sums << self.sum_bits[:, None]) + self.offset[:, None]
         high = (self.mantissa[:, None] * wide) >> 32
-        return np.asarray((high + (1 << (BITS - 1))) >> BITS, np.int64)
+        if self.zero is not None:
+            return np.asarray((high >> BITS) - self.zero, np.int64)
+        return np.asarray((high + _HALF) >> BITS, np.int64)
 
 
-def find_line(site: Site, factors: Factors, *, shared: bool = False) -> Line | None:
+def find_line(
+    site: Site, factors: Factors, *, shared: bool = False, zero_within: bool = False
+) -> Line | None:
     """The line of a layer of int8, or None where some channel has none.
 
-    With `shared`, all channels have one mantissa.
+    With `shared`, all channels have one mantissa; with `zero_within`, the zero point is within the
+    offsets.
     """
     op, zero = site.node.op, site.output.quant.zero_point
     assert isinstance(op, Linear)
@@ -86,7 +103,10 @@ def find_line(site: Site, factors: Factors, *, shared: bool = False) -> Line | N
     exponent = factors.exponent
     if exponent.min() < _SHIFTS.start or exponent.max() >= _SHIFTS.stop:
         return None
-    nearest = _nearest(factors)
+    bits = np.full_like(exponent, SUM_BITS)
+    if zero_within:
+        bits[_nearest(factors, bits) < abs(_lift(zero)) >> 30] = FEWER_BITS
+    nearest = _nearest(factors, bits)
     largest = np.maximum(np.abs(low), np.abs(high)).max(initial=0)
     most = numerics.INT32_MAX - _LARGEST_OFFSET
     if nearest.max() + _MANY > numerics.INT32_MAX or largest << SUM_BITS > most:
@@ -96,12 +116,24 @@ def find_line(site: Site, factors: Factors, *, shared: bool = False) -> Line | N
     down, up = (reached[:, side].any(1) for side in (outputs <= 0, outputs > 0))
     if not factors.are_once and np.any(down & up):
         return None
-    return _through(_Steps(outputs, first, low, high), nearest, shared)
+    steps = _Steps(outputs, first, low, high, bits, _lift(zero) if zero_within else 0)
+    line = _through(steps, nearest, shared)
+    if line is None or not zero_within:
+        return line
+    ends = (np.stack([low, high], 1) << bits[:, None]) + line.offset[:, None]
+    if np.abs(ends).max(initial=0) > numerics.INT32_MAX:
+        return None
+    return Line(line.mantissa, line.offset, bits, zero)
 
 
-def _nearest(factors: Factors) -> Int64:
+def _lift(zero: int) -> int:
+    """What a zero point within the offset adds to products."""
+    return ((zero << BITS) + _HALF) << 32
+
+
+def _nearest(factors: Factors, sum_bits: Int64) -> Int64:
     """The mantissas by which the line has the slope of the factors, rounded."""
-    right = 31 - 32 - BITS + SUM_BITS - factors.exponent
+    right = 31 - 32 - BITS + sum_bits - factors.exponent
     return np.asarray(((factors.mantissa << 1 >> right) + 1) >> 1, np.int64)
 
 
@@ -131,25 +163,37 @@ class _Steps:
     first: Int64
     low: Int64
     high: Int64
+    sum_bits: Int64
+    lift: int
 
     def of(self, channels: Int64) -> _Steps:
         """Those of some channels."""
-        return _Steps(self.outputs, self.first[channels], self.low[channels], self.high[channels])
+        return _Steps(
+            self.outputs,
+            self.first[channels],
+            self.low[channels],
+            self.high[channels],
+            self.sum_bits[channels],
+            self.lift,
+        )
 
     def offsets(self, mantissa: Int64) -> tuple[Int64, Int64]:
-        """The least and the largest offset for mantissas (channels, tries)."""
-        low, high = self.low[:, None], self.high[:, None]
-        at = np.where(self.first <= high, np.maximum(self.first, low) << SUM_BITS, _FAR)
-        before = np.where(self.first > low, np.minimum(self.first - 1, high) << SUM_BITS, -_FAR)
-        half = np.int64(1) << (BITS - 1)
-        edges = ((self.outputs << BITS) - half) << 32
-        needed = _quotient_up(edges, mantissa[:, :, None])
+        """The least and the largest offset for mantissas (channels, tries), `base` taken away."""
+        low, high, bits = self.low[:, None], self.high[:, None], self.sum_bits[:, None]
+        at = np.where(self.first <= high, np.maximum(self.first, low) << bits, _FAR)
+        before = np.where(self.first > low, np.minimum(self.first - 1, high) << bits, -_FAR)
+        edges = (((self.outputs << BITS) - _HALF) << 32) + self.lift
+        needed = _quotient_up(edges, mantissa[:, :, None]) - self.base(mantissa)[:, :, None]
         return (needed - at[:, None]).max(2), (needed - 1 - before[:, None]).min(2)
+
+    def base(self, mantissa: Int64) -> Int64:
+        """What the lift is as an offset."""
+        return np.asarray(self.lift // mantissa, np.int64)
 
 
 def _through(steps: _Steps, nearest: Int64, shared: bool) -> Line | None:
     """A line for each channel with a mantissa as near as can be to the nearest one."""
-    line = Line(nearest.copy(), np.zeros_like(nearest))
+    line = Line(nearest.copy(), np.zeros_like(nearest), steps.sum_bits)
     left = np.arange(len(nearest))
     for tries in _tries():
         mantissa = np.maximum(nearest[left][:, None] + tries, 1)
@@ -159,7 +203,8 @@ def _through(steps: _Steps, nearest: Int64, shared: bool) -> Line | None:
         found, at = fits.any(1), fits.argmax(1)
         rows = np.flatnonzero(found)
         line.mantissa[left[rows]] = mantissa[rows, at[rows]]
-        line.offset[left[rows]] = _between(low, high)[rows, at[rows]]
+        offset = _between(low, high) + steps.base(mantissa)
+        line.offset[left[rows]] = offset[rows, at[rows]]
         left = left[~found]
         if not len(left):
             return line
@@ -190,20 +235,22 @@ def _between(low: Int64, high: Int64) -> Int64:
 
 
 def straighten(
-    site: Site, constants: dict[str, Array], *, shared: bool = False
+    site: Site, constants: dict[str, Array], *, shared: bool = False, zero_within: bool = False
 ) -> dict[str, Array]:
     """`linear_constants` with mantissa and bias of a line in place of the factors, if there is one.
 
     The bias is that of 256 times the sum, offset included; there are no shifts. With `shared`, all
-    channels have one mantissa.
+    channels have one mantissa; with `zero_within`, the bias brings the zero point.
     """
     factors = Factors(*(constants[name].astype(np.int64) for name in ("mantissa", "shift")))
-    line = find_line(site, factors, shared=shared)
+    line = find_line(site, factors, shared=shared, zero_within=zero_within)
     if line is None:
         return constants
-    bias = (constants["bias"].astype(np.int64) << SUM_BITS) + line.offset
+    bias = (constants["bias"].astype(np.int64) << line.sum_bits) + line.offset
     rest = {name: array for name, array in constants.items() if name != "shift"}
     return rest | {
         "bias": numerics.wrap32(bias).astype(np.int32),
-        "mantissa": line.mantissa.astype(np.int32),
+        "mantissa": np.where(line.sum_bits < SUM_BITS, -line.mantissa, line.mantissa).astype(
+            np.int32
+        ),
     }

@@ -13,7 +13,15 @@ from sites import Case, Numbers, conv, linear
 from edge_runtime import numerics
 from edge_runtime.graph import Activation, Rounding, Window
 from edge_runtime.kernels.packing import channels_first, linear_constants
-from edge_runtime.kernels.straight import BITS, SUM_BITS, Factors, Line, find_line, straighten
+from edge_runtime.kernels.straight import (
+    BITS,
+    FEWER_BITS,
+    SUM_BITS,
+    Factors,
+    Line,
+    find_line,
+    straighten,
+)
 from edge_runtime.kernels.sums import sum_bounds
 from edge_runtime.ops.windowed import quantized_bounds
 
@@ -60,20 +68,22 @@ def assert_same(case: Case, line: Line) -> None:
     st.sampled_from([1.0, 5.0, 300.0]),
     st.integers(-128, 127),
     st.booleans(),
+    st.booleans(),
     st.integers(0, 2**32 - 1),
 )
 def test_a_line_gives_the_same(
-    depth: int, gain: float, spread: float, zero: int, once: bool, seed: int
+    depth: int, gain: float, spread: float, zero: int, once: bool, within: bool, seed: int
 ) -> None:
     activation = Activation.NONE if once else Activation.RELU
     numbers = Numbers(out_zero=zero, activation=activation, gain=gain, spread=spread)
     case = layer(depth, numbers, seed, once=once)
-    line = find_line(case.site, factors(case))
+    line = find_line(case.site, factors(case), zero_within=within)
     if line is not None:
         assert_same(case, line)
         assert np.all((line.mantissa > 0) & (line.mantissa <= numerics.INT32_MAX))
-        largest = max(np.abs(bound).max() for bound in sum_bounds(case.site))
-        assert (largest << SUM_BITS) + np.abs(line.offset).max() <= numerics.INT32_MAX
+        for sums in sum_bounds(case.site):
+            wide = (sums << line.sum_bits) + line.offset
+            assert np.abs(wide).max() <= numerics.INT32_MAX
 
 
 @pytest.mark.parametrize("once", [False, True])
@@ -97,6 +107,15 @@ def test_what_no_line_goes_through(numbers: Numbers) -> None:
     case = layer(64, numbers, 5)
     constants = linear_constants(case.site, channels_first)
     assert straighten(case.site, constants) is constants
+
+
+def test_small_factors_have_fewer_bits_of_sums_beside_the_zero_point() -> None:
+    case = layer(9, dataclasses.replace(RELU, gain=1e-3), 2)
+    line = find_line(case.site, factors(case), zero_within=True)
+    assert line is not None and np.all(line.sum_bits == FEWER_BITS)
+    assert_same(case, line)
+    made = straighten(case.site, linear_constants(case.site, channels_first), zero_within=True)
+    np.testing.assert_array_equal(made["mantissa"], -line.mantissa)
 
 
 def test_a_shared_mantissa() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from edge_runtime.graph import Array, DType, Rounding
-from edge_runtime.kernels.geometry import Sliding, image_rows, window_field
+from edge_runtime.kernels.geometry import TWO_STRIPS_ELEMENTS, Sliding, image_rows, window_field
 from edge_runtime.kernels.kernel import Demand, Site, declare
 from edge_runtime.kernels.loops import (
     by_all_taps,
@@ -283,12 +283,14 @@ def _depthwise_m0(site: Site) -> Demand:
 
 
 def _depthwise_3x3_dsp(site: Site) -> Demand:
-    return planes(site, 2 * Sliding.of(site).strip_elements(), _strip_constants(site))
+    elements = Sliding.of(site).strip_elements(strips=2, most=TWO_STRIPS_ELEMENTS)
+    return planes(site, 2 * elements, _strip_constants(site))
 
 
 def _strip_constants(site: Site) -> dict[str, Array]:
     kernel = Sliding.of(site).kernel
-    return straighten(site, linear_constants(site, lambda rows: fill_square(rows, kernel, SQUARE)))
+    constants = linear_constants(site, lambda rows: fill_square(rows, kernel, SQUARE))
+    return straighten(site, constants, zero_within=True)
 
 
 def planes(site: Site, scratch: int, constants: dict[str, Array]) -> Demand:
@@ -399,7 +401,7 @@ KERNELS = (
     declare(
         "er_depthwise_3x3_s8_dsp",
         DepthwiseConv2D,
-        "channel planes, 2 outputs by SMLAD",
+        "2 channel planes at a time, 2 outputs by SMLAD",
         _strips,
         _depthwise_3x3_dsp,
         conv_struct,

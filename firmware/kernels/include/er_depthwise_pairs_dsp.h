@@ -38,13 +38,6 @@
     "ssat r10, #8, r10, asr #1\n\t"                                                                \
     "ssat r11, #8, r11, asr #1\n\t"
 
-/* er_scale_straight of both sums; mantissa in r3, er_straight_zero in r12. */
-#define SCALE_STRAIGHT                                                                             \
-    "smmla r10, r10, r3, r12\n\t"                                                                  \
-    "smmla r11, r11, r3, r12\n\t"                                                                  \
-    "ssat r10, #8, r10, asr #12\n\t"                                                               \
-    "ssat r11, #8, r11, asr #12\n\t"
-
 /* One row of outputs at lr, from rows of inputs at r0, r1 and r2, and weights: of each row the first
  * two in r4, r5, r6, and the last two in r7, r8, r9. Of an odd number of outputs, one more is made
  * and not stored. On the stack: 0 bias, 4 mantissa, 8 zero_term, 12 how many are left, 16 step from
