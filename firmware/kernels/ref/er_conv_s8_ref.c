@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "er_dot.h"
-#include "er_fixed.h"
+#include "er_factors.h"
 #include "er_kernels.h"
 #include "er_patch.h"
 
 static inline void store(const er_conv_s8 *p, int32_t channel, uint32_t sum, int8_t *output)
 {
-    const int32_t scaled = er_multiply_by((int32_t)sum, p->mantissa, p->shift, channel);
+    const int32_t scaled = er_scale(p, sum, channel);
     output[channel] = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
 }
 
