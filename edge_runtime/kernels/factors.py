@@ -39,7 +39,9 @@ _LINE_BITS = 25
 """Of a line's mantissa, with the leading one."""
 _LINE_SHIFTS = range(8, 24)
 _MANY = 64
-"""Mantissas that are tried: those farther off have another slope."""
+"""Mantissas that are tried, or a few more: those farther off have another slope."""
+_BLOCK = 64
+"""Channels that are looked at together: memory stays small, and a layer is soon given up."""
 _LEADING = 1 << 30
 _DROPPED = 3
 _SHIFT_BITS = 5
@@ -113,21 +115,26 @@ class _Line:
     def through(steps: Steps, factors: Factors, bits: int) -> _Line | None:
         """The line through all steps, or None where that of some channel is not found."""
         shifts = _shifts(factors, bits)
-        nearest = factors.mantissa >> (31 - _LINE_BITS)
-        line = _Line(bits, nearest.copy(), np.zeros_like(nearest))
-        left = np.arange(len(nearest))
+        line = _Line(bits, factors.mantissa >> (31 - _LINE_BITS), np.zeros_like(shifts))
+        channels = np.arange(len(shifts))
+        blocks = (channels[at : at + _BLOCK] for at in range(0, len(channels), _BLOCK))
+        return line if all(line._found(steps, shifts, block) for block in blocks) else None
+
+    def _found(self, steps: Steps, shifts: Int64, left: Int64) -> bool:
+        """Whether it now goes through the steps of the channels in `left`."""
+        nearest = self.mantissa.copy()
         for added in tries(_MANY):
             mantissa = nearest[left][:, None] + added
-            offset, fits = _offsets(steps.at(left), mantissa, shifts[left], bits)
+            offset, fits = _offsets(steps.at(left), mantissa, shifts[left], self.bits)
             fits &= mantissa >> (_LINE_BITS - 1) == 1
             found, at = fits.any(1), fits.argmax(1)
             rows = np.flatnonzero(found)
-            line.mantissa[left[rows]] = mantissa[rows, at[rows]]
-            line.offset[left[rows]] = offset[rows, at[rows]]
+            self.mantissa[left[rows]] = mantissa[rows, at[rows]]
+            self.offset[left[rows]] = offset[rows, at[rows]]
             left = left[~found]
             if not len(left):
-                return line
-        return None
+                return True
+        return False
 
     def packed(self, bias: Array) -> dict[str, Array]:
         """Constants that take the place of bias, mantissa and shift."""
