@@ -29,7 +29,7 @@ from edge_runtime.graph.dump import dump
 from edge_runtime.graph.names import shorten
 from edge_runtime.kernels import Choice, Site, choose
 from edge_runtime.kernels import sources as kernel_sources
-from edge_runtime.kernels.factors import pack_factors
+from edge_runtime.kernels.factors import FORMS, form_of, pack_factors
 from edge_runtime.memory import Plan, plan, plan_by_rows, spread
 from edge_runtime.memory.planner import EFFORT
 from edge_runtime.ops import Linear
@@ -264,6 +264,8 @@ def _rounding_header(compiled: Compiled) -> str:
         }
         used[f"ER_{kind.upper()}_STRAIGHT"] = bool(of_kind & straight)
         used[f"ER_{kind.upper()}_OTHER"] = bool(of_kind - straight)
+    forms = {form_of(choice) for choice in compiled.choices.values()}
+    used |= {f"ER_FACTOR_{form}": form in forms for form in FORMS}
     text = _kernel_text("include/er_rounding.h")
     for name, is_used in used.items():
         text = text.replace(f"#define {name} 1", f"#define {name} {int(is_used)}")
@@ -272,12 +274,10 @@ def _rounding_header(compiled: Compiled) -> str:
 
 def _is_straight(node: Node, choice: Choice) -> bool:
     """Whether its outputs are scaled along a line."""
-    return (
-        isinstance(node.op, Linear)
-        and choice.kernel.isa == "dsp"
-        and "mantissa" in choice.demand.constants
-        and "shift" not in choice.demand.constants
-    )
+    if choice.kernel.isa != "dsp":
+        return form_of(choice) == "BYTES"
+    constants = choice.demand.constants
+    return isinstance(node.op, Linear) and "mantissa" in constants and "shift" not in constants
 
 
 def _kernel_text(name: str) -> str:

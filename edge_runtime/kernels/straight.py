@@ -48,7 +48,7 @@ _FEW, _MANY = 8, 1024
 _FAR = np.int64(1) << 62
 _HALF = 1 << (BITS - 1)
 
-_Bools = npt.NDArray[np.bool_]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,8 @@ def find_line(
     With `shared`, all channels have one mantissa; with `zero_within`, the zero point is within the
     offsets.
     """
-    op, zero = site.node.op, site.output.quant.zero_point
-    assert isinstance(op, Linear)
-    least, most = quantized_bounds(op.activation, site.output)
-    outputs = np.arange(least + 1, most + 1, dtype=np.int64) - zero
     low, high = sum_bounds(site)
+    zero = site.output.quant.zero_point
     exponent = factors.exponent
     if exponent.min() < _SHIFTS.start or exponent.max() >= _SHIFTS.stop:
         return None
@@ -111,13 +108,10 @@ def find_line(
     most = numerics.INT32_MAX - _LARGEST_OFFSET
     if nearest.max() + _MANY > numerics.INT32_MAX or largest << SUM_BITS > most:
         return None
-    first = _first_sums(factors, outputs)
-    reached = (first > low[:, None]) & (first <= high[:, None])
-    down, up = (reached[:, side].any(1) for side in (outputs <= 0, outputs > 0))
-    if not factors.are_once and np.any(down & up):
+    steps = Steps.of(site, factors)
+    if steps.leave_a_gap(factors):
         return None
-    steps = _Steps(outputs, first, low, high, bits, _lift(zero) if zero_within else 0)
-    line = _through(steps, nearest, shared)
+    line = _through(steps, nearest, bits, _lift(zero) if zero_within else 0, shared=shared)
     if line is None or not zero_within:
         return line
     ends = (np.stack([low, high], 1) << bits[:, None]) + line.offset[:, None]
@@ -148,62 +142,79 @@ def _first_sums(factors: Factors, outputs: Int64) -> Int64:
     if not factors.are_once:
         wanted = wanted + (outputs <= 0)
     half = 0 if factors.are_once else 1 << 30
-    return _quotient_up((wanted << 31) - half, factors.mantissa[:, None])
+    return quotient_up((wanted << 31) - half, factors.mantissa[:, None])
 
 
-def _quotient_up(a: Int64, b: Int64) -> Int64:
+def quotient_up(a: Int64, b: Int64) -> Int64:
+    """The quotients, rounded up."""
     return np.asarray(-(-a // b), np.int64)
 
 
 @dataclass(frozen=True)
-class _Steps:
-    """Where the outputs of each channel step up, as far as its sums reach."""
+class Steps:
+    """Where the outputs of each channel step up, as far as its sums reach.
+
+    For each output but the least, less the zero point, the first sum that gives it.
+    """
 
     outputs: Int64
     first: Int64
     low: Int64
     high: Int64
-    sum_bits: Int64
-    lift: int
 
-    def of(self, channels: Int64) -> _Steps:
+    @staticmethod
+    def of(site: Site, factors: Factors) -> Steps:
+        """Those of a layer of int8, whose factors are below 1."""
+        op, zero = site.node.op, site.output.quant.zero_point
+        assert isinstance(op, Linear)
+        least, most = quantized_bounds(op.activation, site.output)
+        outputs = np.arange(least + 1, most + 1, dtype=np.int64) - zero
+        return Steps(outputs, _first_sums(factors, outputs), *sum_bounds(site))
+
+    def leave_a_gap(self, factors: Factors) -> bool:
+        """Whether products are rounded twice, to outputs on both sides of the zero point."""
+        reached = (self.first > self.low[:, None]) & (self.first <= self.high[:, None])
+        down, up = (reached[:, side].any(1) for side in (self.outputs <= 0, self.outputs > 0))
+        return not factors.are_once and bool(np.any(down & up))
+
+    def at(self, channels: Int64) -> Steps:
         """Those of some channels."""
-        return _Steps(
-            self.outputs,
-            self.first[channels],
-            self.low[channels],
-            self.high[channels],
-            self.sum_bits[channels],
-            self.lift,
-        )
+        return Steps(self.outputs, self.first[channels], self.low[channels], self.high[channels])
 
-    def offsets(self, mantissa: Int64) -> tuple[Int64, Int64]:
-        """The least and the largest offset for mantissas (channels, tries), `base` taken away."""
-        low, high, bits = self.low[:, None], self.high[:, None], self.sum_bits[:, None]
-        at = np.where(self.first <= high, np.maximum(self.first, low) << bits, _FAR)
-        before = np.where(self.first > low, np.minimum(self.first - 1, high) << bits, -_FAR)
-        edges = (((self.outputs << BITS) - _HALF) << 32) + self.lift
-        needed = _quotient_up(edges, mantissa[:, :, None]) - self.base(mantissa)[:, :, None]
-        return (needed - at[:, None]).max(2), (needed - 1 - before[:, None]).min(2)
+    def offsets(self, mantissa: Int64, edges: Int64, sum_bits: Int64 | int) -> tuple[Int64, Int64]:
+        """The least and the largest offset for mantissas (channels, tries).
 
-    def base(self, mantissa: Int64) -> Int64:
-        """What the lift is as an offset."""
-        return np.asarray(self.lift // mantissa, np.int64)
+        With an offset between, mantissa * (2^sum_bits * sum + offset) reaches an output's edge, one
+        of (channels or 1, outputs), from the first sum on that gives it. `sum_bits` is one number
+        or (channels, 1).
+        """
+        low, high = self.low[:, None], self.high[:, None]
+        at = np.where(self.first <= high, np.maximum(self.first, low) << sum_bits, _FAR)
+        before = np.where(self.first > low, np.minimum(self.first - 1, high) << sum_bits, -_FAR)
+        needed = quotient_up(edges[:, None], mantissa[:, :, None])
+        least = (needed - at[:, None]).max(2, initial=-_FAR)
+        return least, (needed - 1 - before[:, None]).min(2, initial=_FAR)
 
 
-def _through(steps: _Steps, nearest: Int64, shared: bool) -> Line | None:
-    """A line for each channel with a mantissa as near as can be to the nearest one."""
-    line = Line(nearest.copy(), np.zeros_like(nearest), steps.sum_bits)
+def _through(steps: Steps, nearest: Int64, bits: Int64, lift: int, *, shared: bool) -> Line | None:
+    """A line for each channel with a mantissa as near as can be to the nearest one.
+
+    Products are lifted by as much as `lift`.
+    """
+    line = Line(nearest.copy(), np.zeros_like(nearest), bits)
     left = np.arange(len(nearest))
-    for tries in _tries():
-        mantissa = np.maximum(nearest[left][:, None] + tries, 1)
-        low, high = steps.of(left).offsets(mantissa)
+    edges = (((steps.outputs << BITS) - _HALF) << 32) + lift
+    for added in tries(_MANY):
+        mantissa = np.maximum(nearest[left][:, None] + added, 1)
+        base = lift // mantissa
+        low, high = steps.at(left).offsets(mantissa, edges[None], bits[left][:, None])
+        low, high = low - base, high - base
         fits = _fit(low, high)
         fits = np.broadcast_to(fits.all(0), fits.shape) if shared else fits
         found, at = fits.any(1), fits.argmax(1)
         rows = np.flatnonzero(found)
         line.mantissa[left[rows]] = mantissa[rows, at[rows]]
-        offset = _between(low, high) + steps.base(mantissa)
+        offset = _between(low, high) + base
         line.offset[left[rows]] = offset[rows, at[rows]]
         left = left[~found]
         if not len(left):
@@ -211,16 +222,16 @@ def _through(steps: _Steps, nearest: Int64, shared: bool) -> Line | None:
     return None
 
 
-def _tries() -> Iterator[Int64]:
+def tries(many: int) -> Iterator[Int64]:
     """What is added to the nearest mantissas: the nearest first, in ever larger lots."""
     tried, lot = 0, _FEW
-    while tried < _MANY:
+    while tried < many:
         index = np.arange(tried, tried + lot, dtype=np.int64)
         yield np.where(index % 2 == 0, -(index // 2), index // 2 + 1)
         tried, lot = tried + lot, 2 * lot
 
 
-def _fit(low: Int64, high: Int64) -> _Bools:
+def _fit(low: Int64, high: Int64) -> Bools:
     """Whether there is an offset between, so small that 32 bits hold it with any sum."""
     most = _LARGEST_OFFSET
     return np.asarray((low <= high) & (low <= most) & (high >= -most))

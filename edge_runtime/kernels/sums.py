@@ -18,12 +18,20 @@ def weight_rows(site: Site) -> Int64:
 
 
 def sum_bounds(site: Site) -> tuple[Int64, Int64]:
-    """The least and the largest sum of each channel of a layer of int8, its bias included."""
+    """The least and the largest sum of each channel of a layer of int8, its bias included.
+
+    Kernels are given sums of 0 where the factor is 0.
+    """
     image, _, *bias = site.inputs
     rows = weight_rows(site)
     ends = [rows * (end - image.quant.zero_point) for end in (-128, 127)]
     given = bias[0].values.reshape(-1).astype(np.int64) if bias else np.zeros(len(rows), np.int64)
-    return np.minimum(*ends).sum(1) + given, np.maximum(*ends).sum(1) + given
+    op = site.node.op
+    assert isinstance(op, Linear)
+    factors = op.multipliers(site.inputs, site.output)
+    counts = np.array([factor.mantissa != 0 for factor in factors])
+    low, high = np.minimum(*ends).sum(1) + given, np.maximum(*ends).sum(1) + given
+    return low * counts, high * counts
 
 
 def largest_product_sum(site: Site) -> int:

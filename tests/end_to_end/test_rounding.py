@@ -14,6 +14,7 @@ from builder import Builder
 from edge_runtime import api
 from edge_runtime.cases import Cases
 from edge_runtime.emulation import Emulation
+from edge_runtime.export.firmware import DEFAULTS, Options
 from edge_runtime.graph import Graph, Node, Rounding, Window
 from edge_runtime.graph.verify import verify
 from edge_runtime.ops import Linear
@@ -48,8 +49,10 @@ def layers() -> Graph:
     return build.graph(build.dense(build.reshape(point, 1, 7 * 6 * 5), 11))
 
 
-def emulate(graph: Graph, given: np.ndarray, board: str, folder: Path) -> Emulation:
-    api.export(graph, board, folder)
+def emulate(
+    graph: Graph, given: np.ndarray, board: str, folder: Path, options: Options = DEFAULTS
+) -> Emulation:
+    api.export(graph, board, folder, options=options)
     cases = Cases.of([graph.tensors[graph.inputs[0]]], {"in0": given}, streaming=False)
     return api.emulate(folder, cases, graph=graph)
 
@@ -68,6 +71,22 @@ def test_layers(tmp_path: Path, roundings: tuple[Rounding, ...], board: str) -> 
     assert f"ER_ROUNDS_ONCE {once - straight}\n" in header
     assert f"ER_ROUNDS_TWICE {twice}\n" in header
     assert f"ER_CONV_STRAIGHT {straight}\n" in header
+
+
+@pytest.mark.parametrize("board", ["nucleo_l4r5zi", "rpi_pico"])
+@pytest.mark.parametrize("roundings", FLAGS)
+def test_factors_at_size(tmp_path: Path, roundings: tuple[Rounding, ...], board: str) -> None:
+    """Kernels have the code of those forms alone that a layer has."""
+    graph = rounded(layers(), roundings)
+    given = np.random.default_rng(1).integers(-128, 128, (3, 1, 7, 6, 3)).astype(np.int8)
+    size = Options(optimize="size")
+    result = emulate(graph, given, board, tmp_path / "firmware", size)
+    assert result.exact == result.compared == 3 * 11
+    header = (tmp_path / "firmware/model/er_rounding.h").read_text()
+    once, twice = FLAGS[roundings]
+    assert f"ER_FACTOR_BYTES {once}\n" in header
+    assert f"ER_FACTOR_WORDS {twice}\n" in header
+    assert "ER_FACTOR_PAIRS 0\n" in header
 
 
 @pytest.mark.parametrize("board", ["nucleo_l4r5zi", "rpi_pico"])

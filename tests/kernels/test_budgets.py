@@ -69,7 +69,7 @@ def count(core: Core, graph: Graph, choices: dict[str, Choice], values: dict[str
         ("nucleo_l4r5zi", "AD", 301_000, 572_184),
         ("nucleo_l4r5zi", "KWS", 3_225_000, 7_698_862),
         ("nucleo_l4r5zi", "IC", 12_440_000, 29_863_409),
-        ("nucleo_l4r5zi", "VWW", 10_020_000, 24_101_870),
+        ("nucleo_l4r5zi", "VWW", 10_050_000, 24_101_870),
         ("rpi_pico", "AD", 1_050_000, 1_763_366),
         ("rpi_pico", "KWS", 14_800_000, 29_008_155),
         ("esp32c3", "AD", 1_030_000, 1_531_335),

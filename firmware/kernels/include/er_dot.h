@@ -9,11 +9,10 @@
 
 #include "er_attributes.h"
 
-/* Adds to two sums, modulo 2^32, the inner products of `a` with two vectors that stand one behind
- * the other. */
-static inline void er_dot_2(const int8_t *a, const int8_t *first, int32_t count, uint32_t sums[2])
+/* Adds to two sums, modulo 2^32, the inner products of `a` with two vectors. */
+static inline void er_dot_2(const int8_t *a, const int8_t *first, const int8_t *second,
+                            int32_t count, uint32_t sums[2])
 {
-    const int8_t *second = first + count;
     uint32_t sum_0 = sums[0], sum_1 = sums[1];
     ER_ROLLED
     for (int32_t i = 0; i < count; i++) {

@@ -7,7 +7,6 @@
 #ifndef ER_FIXED_H
 #define ER_FIXED_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "er_kernels.h"
@@ -84,21 +83,6 @@ static inline int32_t er_multiply(int32_t a, int32_t mantissa, int32_t shift)
         return er_high(er_shift_left(a, shift), mantissa);
     }
     return er_rounding_shift_right(er_high(a, mantissa), -shift);
-}
-
-/* er_multiply by a layer's factor `i`. Without shifts, a word holds both: the 27 bits behind the
- * mantissa's leading one, and in the last five the shift to the right. */
-static inline int32_t er_multiply_by(int32_t a, const int32_t *mantissa, const int8_t *shift,
-                                     int32_t i)
-{
-    int32_t factor = mantissa[i], left;
-    if (shift != NULL) {
-        left = shift[i];
-    } else {
-        left = -(factor & 31);
-        factor = (int32_t)(1u << 30 | ((uint32_t)factor & ~31u) >> 2);
-    }
-    return er_multiply(a, factor, left);
 }
 
 /* a + zero, clamped to low ... high; the sum itself may not fit into 32 bits. */

@@ -8,8 +8,8 @@
 #include "er_types.h"
 
 /* Convolution and depthwise convolution. One bias, mantissa and shift an output channel; for portable
- * kernels, both may be in `mantissa`, and `shift` NULL: er_multiply_by has more. `weights` and `bias`
- * are packed as the chosen kernel reads them. */
+ * kernels, `mantissa` or `shift` may be NULL and both be packed in the other: see er_factors.h.
+ * `weights` and `bias` are packed as the chosen kernel reads them. */
 typedef struct {
     er_window window;
     int8_t in_zero, out_zero;

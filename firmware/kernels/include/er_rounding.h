@@ -12,6 +12,11 @@
 /* Some convolution or fully connected layer does so twice, as TensorFlow Lite Micro does. */
 #define ER_ROUNDS_TWICE 1
 
+/* By portable convolutions: factors of some layer are three bytes, words, or mantissas and shifts. */
+#define ER_FACTOR_BYTES 1
+#define ER_FACTOR_WORDS 1
+#define ER_FACTOR_PAIRS 1
+
 /* By kernels for the DSP extension: outputs of some layer lie on a line (er_scale_straight), and
  * those of some do not. */
 #define ER_CONV_STRAIGHT 1

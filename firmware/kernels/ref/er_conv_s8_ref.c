@@ -1,30 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "er_dot.h"
-#include "er_fixed.h"
+#include "er_factors.h"
 #include "er_kernels.h"
 #include "er_patch.h"
 
 static inline void store(const er_conv_s8 *p, int32_t channel, uint32_t sum, int8_t *output)
 {
-    const int32_t scaled = er_multiply_by((int32_t)sum, p->mantissa, p->shift, channel);
+    const int32_t scaled = er_scale(p, sum, channel);
     output[channel] = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
 }
 
-/* All channels of one pixel. */
+/* All channels of one pixel, two at once; a last one by itself is made twice, which takes less code
+ * than a loop of its own. */
 static void multiply(const er_conv_s8 *p, const int8_t *patch, int32_t depth, int8_t *output)
 {
     const int8_t *weights = p->weights;
-    int32_t channel = 0;
-    for (; channel + 1 < p->window.out_c; channel += 2, weights += 2 * depth) {
-        uint32_t sums[2] = {(uint32_t)p->bias[channel], (uint32_t)p->bias[channel + 1]};
-        er_dot_2(patch, weights, depth, sums);
+    for (int32_t channel = 0; channel < p->window.out_c; channel += 2, weights += 2 * depth) {
+        const int32_t more = channel + 1 < p->window.out_c, second = channel + more;
+        uint32_t sums[2] = {(uint32_t)p->bias[channel], (uint32_t)p->bias[second]};
+        er_dot_2(patch, weights, weights + more * depth, depth, sums);
         store(p, channel, sums[0], output);
-        store(p, channel + 1, sums[1], output);
-    }
-    if (channel < p->window.out_c) {
-        uint32_t sum = (uint32_t)p->bias[channel];
-        er_dot_1(patch, weights, depth, &sum);
-        store(p, channel, sum, output);
+        store(p, second, sums[1], output);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "er_attributes.h"
-#include "er_fixed.h"
+#include "er_factors.h"
 #include "er_kernels.h"
 #include "er_range.h"
 
@@ -46,8 +46,7 @@ void er_depthwise_s8_ref(const er_conv_s8 *p, const int8_t *input, int8_t *outpu
                 }
             }
             for (int32_t c = 0; c < out_c; c++) {
-                const int32_t scaled =
-                    er_multiply_by((int32_t)sums[c], p->mantissa, p->shift, c);
+                const int32_t scaled = er_scale(p, sums[c], c);
                 *output++ = er_offset_and_clamp(scaled, p->out_zero, p->act_min, p->act_max);
             }
         }
