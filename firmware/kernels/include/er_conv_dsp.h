@@ -94,7 +94,7 @@ typedef struct {
     int32_t lanes;
     int32_t step; /* from the outputs of one lane to those of the next */
     er_range_s8 range;
-    int quick;     /* the assembly serves every channel */
+    int quick;     /* is_quick */
     quick_job job; /* of all channels */
 } block;
 
@@ -287,7 +287,7 @@ ER_SMALL void multiply_mixed(block *b, int8_t *to)
 }
 
 /* All pairs of channels, of which there are some, by three or four lanes. */
-ER_SMALL void multiply_pairs(block *b, int8_t *to)
+ER_ALWAYS_INLINE void multiply_pairs(block *b, int8_t *to)
 {
     b->job.to = to;
     b->job.end_of_to = to + b->p->window.out_c / 2 * 2;
@@ -347,15 +347,21 @@ ER_NEVER_INLINE void multiply_last(const block *b, int8_t *to)
     }
 }
 
-/* Sets what all blocks share, for outputs that follow each other. */
-static void start(block *b, const er_conv_s8 *p, const er_pair *columns, uint32_t pairs)
+/* Whether the assembly serves every channel. */
+static int is_quick(const er_conv_s8 *p)
+{
+    return is_straight(p) || er_all_are_quick(p->shift, p->window.out_c);
+}
+
+/* Sets what all blocks share, for outputs that follow each other; `quick` is what is_quick says. */
+static void start(block *b, const er_conv_s8 *p, int quick, const er_pair *columns, uint32_t pairs)
 {
     const int straight = is_straight(p);
     b->p = p;
     b->pairs = pairs;
     b->step = p->window.out_c;
     b->range = er_range_of(p->out_zero, p->act_min, p->act_max);
-    b->quick = straight || er_all_are_quick(p->shift, p->window.out_c);
+    b->quick = quick;
     b->job = (quick_job){.weights = p->weights,
                          .mantissa = p->mantissa,
                          .shift = p->shift,
@@ -366,7 +372,7 @@ static void start(block *b, const er_conv_s8 *p, const er_pair *columns, uint32_
 }
 
 /* All channels of a block. */
-ER_SMALL void make_outputs(block *b, int8_t *to)
+ER_ALWAYS_INLINE void make_outputs(block *b, int8_t *to)
 {
     const int32_t channels = b->p->window.out_c;
 #if defined(__arm__)

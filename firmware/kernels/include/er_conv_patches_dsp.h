@@ -93,12 +93,13 @@ ER_SMALL void copy_taps(const er_conv_s8 *p, const int8_t *line, int32_t left, i
         er_row_runs(w, line, left, zero, er_copy_run, to);
         return;
     }
-    const int32_t first = er_most(-left, 0) * depth, last = (w->in_w - left) * depth;
-    const int32_t run = w->kernel_w * depth;
+    const int32_t first = er_most(-left, 0), last = er_most(w->in_w - left, first);
+    const uint32_t before = (uint32_t)(first * depth), inside = (uint32_t)((last - first) * depth);
+    const uint32_t run = (uint32_t)(w->kernel_w * depth);
     const int8_t *from = line + left * depth;
     ER_ROLLED_ALWAYS
-    for (int32_t i = 0; i < run; i++) {
-        to[i] = (int8_t)(i >= first && i < last ? from[i] : zero);
+    for (uint32_t i = 0; i < run; i++) {
+        to[i] = (int8_t)(i - before < inside ? from[i] : zero);
     }
 }
 
@@ -128,12 +129,14 @@ ER_SMALL void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output,
     const er_window *w = &p->window;
     const int32_t run = w->kernel_w * w->in_c, line = w->in_w * w->in_c;
     const int32_t pixels = w->out_h * w->out_w, rows = w->kernel_h;
-    const int32_t last_y = w->in_h - 1 - (rows - 1) * w->dilation_h;
-    const int32_t last_left = w->dilation_w == 1 ? w->in_w - w->kernel_w : -1;
+    /* In how many rows and columns patches start that are inside the image, and in one piece. */
+    const uint32_t rows_inside = (uint32_t)er_most(w->in_h - (rows - 1) * w->dilation_h, 0);
+    const uint32_t columns_inside =
+        w->dilation_w == 1 ? (uint32_t)er_most(w->in_w - w->kernel_w + 1, 0) : 0;
     const int pointwise = is_pointwise(w);
     er_pair *columns = scratch;
     block b;
-    start(&b, p, columns, (uint32_t)((run + 1) / 2 * rows));
+    start(&b, p, is_quick(p), columns, (uint32_t)((run + 1) / 2 * rows));
     int8_t *copied = (int8_t *)(columns + LANES * b.pairs);
     int32_t y = -w->pad_top, left = -w->pad_left, column = w->out_w;
     for (int32_t pixel = 0; pixel < pixels; pixel += LANES, output += LANES * w->out_c) {
@@ -144,7 +147,7 @@ ER_SMALL void convolve(const er_conv_s8 *p, const int8_t *input, int8_t *output,
                 input += run;
                 continue;
             }
-            if (y >= 0 && y <= last_y && left >= 0 && left <= last_left) {
+            if ((uint32_t)y < rows_inside && (uint32_t)left < columns_inside) {
                 const int8_t *from = input + y * line + left * w->in_c;
                 unpack_rows(from, columns + lane, run, rows, line * w->dilation_h);
             } else {

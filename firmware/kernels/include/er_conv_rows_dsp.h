@@ -15,7 +15,7 @@
 #define ER_CONV_ROWS_DSP_H
 
 /* edge_runtime/kernels/geometry.py says the same. */
-enum { COLUMNS_BYTES = 6144, MOST_GROUPS = 8, WEIGHTS_BYTES = 1536, FEWEST_GROUPS = 3 };
+enum { COLUMNS_BYTES = 6144, MOST_GROUPS = 8, WEIGHTS_BYTES = 1728, FEWEST_GROUPS = 3 };
 
 /* Unpacks `count` columns of the image, of `fours` times four channels, into one lane; `skip` bytes
  * behind each belong to other rows. Returns where the next column goes. */
@@ -96,12 +96,17 @@ ER_SMALL void unpack_lane(const er_conv_s8 *p, const int8_t *input, int32_t y, i
     }
 }
 
-/* How many outputs of a lane are made of columns that are unpacked at once. */
-static int32_t groups_of(const er_window *w, int32_t left)
+/* How many outputs of a lane can be made of columns that are unpacked at once. */
+static int32_t most_groups(const er_window *w)
 {
-    const int32_t room = COLUMNS_BYTES / (8 * w->kernel_h * w->in_c);
-    const int32_t fit = er_least((room - w->kernel_w) / w->stride_w + 1, MOST_GROUPS);
-    return er_least((left + LANES - 1) / LANES, fit);
+    const int32_t room = COLUMNS_BYTES / (2 * LANES * w->kernel_h * w->in_c);
+    return er_least((room - w->kernel_w) / w->stride_w + 1, MOST_GROUPS);
+}
+
+/* Of them, those of a part that has so many outputs left. */
+static inline int32_t groups_of(int32_t left, int32_t most)
+{
+    return er_least((left + LANES - 1) / LANES, most);
 }
 
 /* Copies words, 16 at a time. */
@@ -140,10 +145,10 @@ static void copy_words(uint32_t *to, const void *from, uint32_t count)
 
 /* How many channels' weights are copied at a time; 0 if that is not worth it. Layers with fewer
  * weights than columns have large images, beside which RAM is short. */
-static int32_t channels_at_once(const er_window *w, int32_t depth, int32_t columns_bytes)
+static int32_t channels_at_once(const er_window *w, int32_t depth, int32_t groups,
+                                int32_t columns_bytes)
 {
-    const int is_worth_it =
-        groups_of(w, w->out_w) >= FEWEST_GROUPS && depth * w->out_c > columns_bytes;
+    const int is_worth_it = groups >= FEWEST_GROUPS && depth * w->out_c > columns_bytes;
     return is_worth_it ? er_least(WEIGHTS_BYTES / depth / 2 * 2, w->out_c) : 0;
 }
 
@@ -160,13 +165,13 @@ static er_conv_s8 some_channels(const er_conv_s8 *p, int32_t first, int32_t coun
 }
 
 /* Outputs of a part of a row, of which `left` are left in the row, for the channels of `p`. */
-ER_SMALL void make_part(const er_conv_s8 *p, er_pair *columns, int32_t left, int32_t groups,
-                        int32_t out_c, int8_t *to)
+ER_SMALL void make_part(const er_conv_s8 *p, int quick, er_pair *columns, int32_t left,
+                        int32_t groups, int32_t out_c, int8_t *to)
 {
     const er_window *w = &p->window;
     const int32_t column = LANES * w->kernel_h * w->in_c / 2;
     block b;
-    start(&b, p, columns, (uint32_t)(w->kernel_h * w->kernel_w * w->in_c / 2));
+    start(&b, p, quick, columns, (uint32_t)(w->kernel_h * w->kernel_w * w->in_c / 2));
     b.step = groups * out_c;
     for (int32_t i = 0; i < groups; i++, to += out_c) {
         b.lanes = er_least((left - i + groups - 1) / groups, LANES);
@@ -192,18 +197,20 @@ ER_SMALL void convolve_rows(const er_conv_s8 *p, const int8_t *input, int8_t *ou
 {
     const er_window *w = &p->window;
     const int32_t depth = w->kernel_h * w->kernel_w * w->in_c;
-    const int32_t most = (groups_of(w, w->out_w) - 1) * w->stride_w + w->kernel_w;
-    const int32_t columns_bytes = most * 2 * LANES * w->kernel_h * w->in_c;
-    const int32_t copied = channels_at_once(w, depth, columns_bytes);
+    const int32_t most = most_groups(w), first = groups_of(w->out_w, most);
+    const int32_t first_columns = (first - 1) * w->stride_w + w->kernel_w;
+    const int32_t columns_bytes = first_columns * 2 * LANES * w->kernel_h * w->in_c;
+    const int32_t copied = channels_at_once(w, depth, first, columns_bytes);
     const int32_t at_once = copied > 0 ? copied : w->out_c;
     er_pair *columns = scratch;
     uint32_t *copies = copied > 0 ? columns + columns_bytes / 4 : NULL;
     int32_t y = -w->pad_top;
+    const int quick = is_quick(p);
     int again = 1;
     for (int32_t row = 0; row < w->out_h; row++, y += w->stride_h) {
         int32_t groups, x = -w->pad_left;
         for (int32_t left = w->out_w; left > 0; left -= LANES * groups) {
-            groups = groups_of(w, left);
+            groups = groups_of(left, most);
             const int32_t count = (groups - 1) * w->stride_w + w->kernel_w;
             for (int32_t lane = 0; lane < LANES && lane * groups < left; lane++) {
                 unpack_lane(p, input, y, x, count, columns + lane);
@@ -213,7 +220,7 @@ ER_SMALL void convolve_rows(const er_conv_s8 *p, const int8_t *input, int8_t *ou
                 const int32_t taken = er_least(at_once, w->out_c - channel);
                 er_conv_s8 part = some_channels(p, channel, taken, depth);
                 part.weights = weights_of(&part, depth, copies, again);
-                make_part(&part, columns, left, groups, w->out_c, output + channel);
+                make_part(&part, quick, columns, left, groups, w->out_c, output + channel);
             }
             again = at_once < w->out_c;
             output += er_least(left, LANES * groups) * w->out_c;
