@@ -53,7 +53,13 @@ class Subject:
 M0, M4, M7 = "rpi_pico", "nucleo_l4r5zi", "nucleo_f746zg"
 M33, M55, RV32 = "nucleo_l552ze_q", "mps3_an547", "esp32c3"
 BOARDS = (M0, M4, M33, M7, M55, RV32)
-KERNELS = ("er_conv_s8_dsp", "er_depthwise_3x3_s8_dsp", "er_linear_s8_dsp")
+KERNELS = (
+    "er_conv_s8_dsp",
+    "er_conv_rows_s8_dsp",
+    "er_depthwise_3x3_s8_dsp",
+    "er_linear_s8_dsp",
+    "er_affine_s8_dsp",
+)
 """Those whose parts are shown."""
 
 
@@ -126,8 +132,10 @@ pad and move them. The rest: calls, set-up, loops around the inner one; of other
 Milliseconds at 120 MHz on {m4}, whose waits were fitted to published times of other kernels
 (docs/cycle-model.md); no board has run this. Aimed at is the best of MLPerf Tiny v1.2's closed
 division (X-CUBE-AI 9.0). The last column is the share of the waits that goes with bytes read from
-flash: convolutions read a weight once for four pixels, and again for the next four. The next step
-would be to read those of a layer once, into RAM, where the plan has room.
+flash: convolutions read a weight once for four pixels, and again for the next four, but for layers
+by parts of rows (er_conv_rows_s8_dsp) with many weights, which copy these to RAM for each part.
+What remains is mostly the inner loop of convolution: 16 cycles for 16 products, eight of them of
+SMLADs, seven of loads.
 
 {waits}
 

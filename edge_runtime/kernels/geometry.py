@@ -164,14 +164,23 @@ class Sliding:
             left -= _LANES * groups
         return tuple(found)
 
-    def part_bytes(self) -> int:
-        """The columns of the largest part, which is the first, and the weights that are copied."""
+    def _part_columns(self) -> int:
+        """Bytes of the columns of the largest part, which is the first."""
         (_, groups), *_ = self.parts()
         columns = (groups - 1) * self.window.stride[1] + self.kernel[1]
-        column_bytes, depth = 8 * columns * self.kernel[0] * self.in_c, self.taps * self.in_c
-        is_worth_it = groups >= _COPIED_FOR and depth * self.out_c > column_bytes
-        copied = min(_COPIED_BYTES // depth // 2 * 2, self.out_c) if is_worth_it else 0
-        return column_bytes + copied * depth
+        return 8 * columns * self.kernel[0] * self.in_c
+
+    def channels_copied(self) -> int:
+        """How many channels' weights are copied at a time; 0 if none are."""
+        (_, groups), *_ = self.parts()
+        depth = self.taps * self.in_c
+        if groups < _COPIED_FOR or depth * self.out_c <= self._part_columns():
+            return 0
+        return min(_COPIED_BYTES // depth // 2 * 2, self.out_c)
+
+    def part_bytes(self) -> int:
+        """The columns, and the weights that are copied."""
+        return self._part_columns() + self.channels_copied() * self.taps * self.in_c
 
     def parts_trail(self) -> bool:
         """Whether a kernel may work in place that reads all rows of a part, then writes it."""

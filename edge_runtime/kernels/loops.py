@@ -10,6 +10,8 @@ import numpy.typing as npt
 from edge_runtime.graph import Activation, Window
 from edge_runtime.kernels.geometry import TWO_STRIPS_ELEMENTS, Sliding
 from edge_runtime.kernels.kernel import Site
+from edge_runtime.kernels.packing import channels_first, is_uniform, linear_constants
+from edge_runtime.kernels.straight import straighten
 from edge_runtime.ops.windowed import quantized_bounds
 
 _WORD = 4
@@ -32,6 +34,13 @@ def clamped(site: Site) -> int:
         within = quantized_bounds(activation, output) == output.dtype.range
         return 0 if within else output.elements
     return output.elements
+
+
+def _off_lines(site: Site, *, shared: bool = False, zero_within: bool = False) -> int:
+    """The outputs, where these are on no line, and so take longer to scale."""
+    constants = linear_constants(site, channels_first)
+    made = straighten(site, constants, shared=shared, zero_within=zero_within)
+    return site.output.elements if "shift" in made else 0
 
 
 def taps_inside(sliding: Sliding) -> tuple[float, float]:
@@ -92,7 +101,7 @@ def by_four_pixels(site: Site) -> Counts:
         "odd products": blocks * (out % 2) * pairs,
     }
     total = {name: float(images * count) for name, count in counts.items()}
-    return {**total, "channels": out, "clamped": clamped(site)}
+    return {**total, "channels": out, "off lines": _off_lines(site), "clamped": clamped(site)}
 
 
 def by_four_parts(site: Site) -> Counts:
@@ -103,8 +112,14 @@ def by_four_parts(site: Site) -> Counts:
     stride, taps = slide.window.stride[1], slide.kernel[1]
     columns = rows * sum(_LANES * ((groups - 1) * stride + taps) for _, groups in parts)
     pairs = slide.taps * slide.in_c // 2
+    copied = slide.channels_copied()
     counts = {
         "rows": rows * len(parts),
+        "pieces": rows * len(parts) * -(-out // (copied or out)),
+        "block pieces": blocks * -(-out // (copied or out)),
+        "copied words": (rows * len(parts) if copied < out else 1) * pairs * out / 2
+        if copied
+        else 0,
         "columns": columns,
         "runs": columns * slide.kernel[0],
         "run words": columns * slide.kernel[0] * (slide.in_c // _WORD),
@@ -116,7 +131,7 @@ def by_four_parts(site: Site) -> Counts:
         "odd products": blocks * (out % 2) * pairs,
     }
     total = {name: float(images * count) for name, count in counts.items()}
-    return {**total, "channels": out, "clamped": clamped(site)}
+    return {**total, "channels": out, "off lines": _off_lines(site), "clamped": clamped(site)}
 
 
 def by_two_pixels(site: Site) -> Counts:
@@ -216,6 +231,7 @@ def by_strips(site: Site) -> Counts:
         "pairs by two": 0 if step == 1 else made * pairs,
         "turns": made * -(-pairs // 2),
         "odd": made * (width % 2),
+        "off lines": _off_lines(site, zero_within=True),
         "clamped": clamped(site),
     }
 
@@ -242,6 +258,7 @@ def by_taps(site: Site) -> Counts:
         "spread taps": 0 if single else inside * fours,
         "ones": pixels * ones,
         "one taps": inside * ones,
+        "off lines": _off_lines(site),
         "channels": out,
         "clamped": clamped(site),
     }
@@ -321,20 +338,23 @@ def by_four_rows(site: Site) -> Counts:
     """er_linear_s8_dsp: four rows of weights at a time, then two, then one."""
     out, depth = site.inputs[1].shape
     rows = site.inputs[0].elements // depth
-    fours, twos, ones = out // 4, out % 4 // 2, out % 2
+    off_lines = _off_lines(site, shared=is_uniform(site))
+    fours = 0 if off_lines and depth > MOST_AT_ONCE else out // 4
+    twos, ones = (out - 4 * fours) // 2, out % 2
     parts, words = -(-depth // MOST_AT_ONCE), -(-depth // _WORD)
     return {
         "rows": rows,
         "read": rows * depth,
         "outputs": rows * out,
         "fours": rows * fours,
-        "four parts": rows * fours * parts,
         "four words": rows * fours * (depth // _WORD),
         "four tails": rows * fours * (depth % _WORD > 0),
+        "four turns": rows * fours * -(-(depth // _WORD) // 4),
         "twos": rows * twos * parts,
         "two words": rows * twos * words,
         "ones": rows * ones,
         "one products": rows * ones * depth,
         "channels": out,
+        "off lines": off_lines,
         "clamped": clamped(site),
     }

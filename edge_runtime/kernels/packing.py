@@ -12,7 +12,7 @@ from edge_runtime.graph import Array, DType, Rounding
 from edge_runtime.kernels.kernel import Site
 from edge_runtime.nibbles import pack_nibbles
 from edge_runtime.numerics import Multiplier
-from edge_runtime.ops import Linear
+from edge_runtime.ops import FullyConnected, Linear
 from edge_runtime.ops.linear import weight_zero, wide_sums
 
 Int8 = npt.NDArray[np.int8]
@@ -57,6 +57,13 @@ def linear_constants(
         "mantissa": mantissa,
         "shift": shift,
     }
+
+
+def is_uniform(site: Site) -> bool:
+    """Whether one factor serves all outputs."""
+    op = site.node.op
+    assert isinstance(op, FullyConnected)
+    return len(set(op.multipliers(site.inputs, site.output))) == 1
 
 
 def _linear(site: Site) -> Linear:

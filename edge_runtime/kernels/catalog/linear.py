@@ -23,6 +23,7 @@ from edge_runtime.kernels.packing import (
     channels_first,
     channels_last,
     fill_square,
+    is_uniform,
     linear_constants,
     offset_constants,
     pack_channel_pairs,
@@ -336,13 +337,6 @@ def shared_factors(site: Site, constants: dict[str, Array]) -> dict[str, Array]:
     return constants
 
 
-def is_uniform(site: Site) -> bool:
-    """Whether one factor serves all outputs."""
-    op = site.node.op
-    assert isinstance(op, FullyConnected)
-    return len(set(op.multipliers(site.inputs, site.output))) == 1
-
-
 _FACTORS = ("mantissa", "shift")
 _CONSTANTS = pointers("weights", "bias", *_FACTORS)
 
@@ -401,7 +395,7 @@ KERNELS = (
     declare(
         "er_depthwise_3x3_s8_dsp",
         DepthwiseConv2D,
-        "2 channel planes at a time, 2 outputs by SMLAD",
+        "2 channel planes, 2 outputs by SMLAD",
         _strips,
         _depthwise_3x3_dsp,
         conv_struct,
@@ -410,7 +404,7 @@ KERNELS = (
     declare(
         "er_conv_rows_s8_dsp",
         Conv2D,
-        "2 channels x 4 pixels of a row by SMLAD, columns unpacked once a row",
+        "4 pixels of parts of rows by SMLAD",
         _conv_rows,
         _conv_rows_dsp,
         conv_struct,
@@ -438,7 +432,7 @@ KERNELS = (
     declare(
         "er_conv_deep_s8_dsp",
         Conv2D,
-        "2 channels x 4 pixels by SMLAD, sums of any size",
+        "4 pixels by SMLAD, sums of any size",
         ungrouped,
         _conv_deep_dsp,
         conv_struct,
@@ -447,7 +441,7 @@ KERNELS = (
     declare(
         "er_conv_deep_s8_dsp",
         DepthwiseConv2D,
-        "one input channel: as a convolution, 2 channels x 4 pixels by SMLAD, sums of any size",
+        "one input channel: as a convolution, by SMLAD, larger sums",
         single_channel,
         _conv_deep_dsp,
         conv_struct,

@@ -16,6 +16,7 @@ from edge_runtime.kernels.loops import MOST_AT_ONCE, by_planes
 from edge_runtime.kernels.packing import (
     VECTOR,
     Int8,
+    is_uniform,
     linear_constants,
     nibbles_first,
     pack_channel_pairs_4,
@@ -70,7 +71,7 @@ def _narrow(
         make = linear_mve.padded_constants if name.endswith("_mve") else linear_constants
         constants = make(site, lambda rows: pack(site, rows), fold=fold)
         if line(site):
-            shared = op is FullyConnected and linear.is_uniform(_widened(site))
+            shared = op is FullyConnected and is_uniform(_widened(site))
             constants = straighten(_widened(site), constants, shared=shared)
         if op is FullyConnected:
             constants = linear.shared_factors(_widened(site), constants)

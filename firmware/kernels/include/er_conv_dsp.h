@@ -111,8 +111,9 @@ typedef struct {
 
 static inline factors factors_of(const er_conv_s8 *p, int32_t channel)
 {
-    const factors f = {p->bias[channel], p->mantissa[channel],
-                       is_straight(p) ? 0 : p->shift[channel]};
+    static const int8_t none = 0;
+    const int8_t *shift = is_straight(p) ? &none : p->shift + channel;
+    const factors f = {p->bias[channel], p->mantissa[channel], *shift};
     return f;
 }
 
