@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from unicorn import unicorn_const
+from unicorn import arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
 from edge_runtime.boards import Region
@@ -16,7 +16,13 @@ from edge_runtime.errors import EmulationError
 
 
 class _Reads(ctypes.Structure):
-    _fields_ = (("counter", ctypes.c_void_p), ("bytes", ctypes.c_void_p))
+    _fields_ = (
+        ("counter", ctypes.c_void_p),
+        ("bytes", ctypes.c_void_p),
+        ("read", ctypes.c_void_p),
+        ("write", ctypes.c_void_p),
+        ("status", ctypes.c_int),
+    )
 
 
 class FlashReads:
@@ -37,7 +43,13 @@ class FlashReads:
         self._flash = flash
         self._bytes = np.zeros(FIRST_LAYER + layers, np.uint64)
         self._callback = ctypes.cast(native.er_on_read, ctypes.c_void_p)
-        self._reads = _Reads(counter.memory.ctypes.data, self._bytes.ctypes.data)
+        self._reads = _Reads(
+            counter.memory.ctypes.data,
+            self._bytes.ctypes.data,
+            ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p),
+            ctypes.cast(uclib.uc_reg_write, ctypes.c_void_p),
+            arm_const.UC_ARM_REG_XPSR,
+        )
 
     def of(self, bucket: int) -> int:
         """Bytes that a bucket's code read."""

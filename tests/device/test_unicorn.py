@@ -11,6 +11,7 @@ import tiny_model
 import unicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unicorn import arm_const
 
 from edge_runtime.boards import load_board
 from edge_runtime.cycles import decode
@@ -18,6 +19,7 @@ from edge_runtime.cycles.instruction import CONTROL
 from edge_runtime.device import machine
 from edge_runtime.device.build import build
 from edge_runtime.device.counter import FIRST_LAYER, OVERHEAD
+from edge_runtime.device.flash_reads import FlashReads
 from edge_runtime.device.processor import PROCESSORS
 from edge_runtime.device.unicorn_target import UnicornTarget
 from edge_runtime.errors import BoardError, DataError, EmulationError, LinkError
@@ -124,6 +126,26 @@ def test_reads_from_flash_are_counted(firmware):
         target.run([INPUT])
         assert target.profile().estimated_cycles == profile.estimated_cycles
         assert target.profile().estimated_cycles_with_waits is None
+
+
+@pytest.mark.parametrize(("compared", "loaded"), [(1, 4), (0, 0)])
+def test_counting_reads_does_not_change_what_follows_an_it_block(firmware, compared, loaded):
+    code = (0x2800, 0xBF14, 0x6811, 0x2101, 0xE7FF, 0x3301, 0x3401)
+    # cmp r0, #0; ite ne; ldrne r1, [r2]; moveq r1, #1; b to the next; adds r3, #1; adds r4, #1
+    board, start = load_board(BOARD), 0x2000_0000
+    with on(BOARD, firmware(BOARD)) as target:
+        core = target._machine._processor.emulator()
+        core.mem_map(board.flash.start, 0x1000)
+        core.mem_map(start, 0x1000)
+        core.mem_write(start, b"".join(each.to_bytes(2, "little") for each in code))
+        core.reg_write(arm_const.UC_ARM_REG_R0, compared)
+        core.reg_write(arm_const.UC_ARM_REG_R2, board.flash.start)
+        reads = FlashReads(target._machine._native, core, board.flash, target.counter, 0)
+        with reads.counting():
+            core.emu_start(start | 1, start + 2 * len(code))
+        for register in (arm_const.UC_ARM_REG_R3, arm_const.UC_ARM_REG_R4):
+            assert core.reg_read(register) == 1
+        assert sum(reads.of(bucket) for bucket in range(FIRST_LAYER)) == loaded
 
 
 def test_waits_are_unknown_where_no_times_were_published(firmware):

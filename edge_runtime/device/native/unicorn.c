@@ -21,16 +21,29 @@ void er_on_block(void *emulator, uint64_t address, uint32_t size, void *user)
     er_count(watch->counter, (uint32_t)address, size);
 }
 
+typedef int (*er_register)(void *emulator, int number, void *value); /* uc_reg_read, uc_reg_write */
+
 typedef struct {
     const er_counter *counter;
     uint64_t *bytes; /* read by the code of each bucket */
+    er_register read, write;
+    int status; /* the number of XPSR */
 } er_reads;
 
-/* Adds up what loads read. */
+/* Bits of XPSR that tell which instructions of an IT block are left. */
+static const uint32_t IT_STATE = 0x0600fc00;
+
+/* Adds up what loads read. At a load within an IT block Unicorn 2.1 brings the state of the block to
+ * XPSR for a hook, and leaves it there; what is run after the block would then be taken for its rest.
+ * The code of the block itself does not look there. */
 void er_on_read(void *emulator, int kind, uint64_t address, int size, int64_t value, void *user)
 {
     er_reads *reads = user;
-    (void)emulator;
+    uint32_t status = 0;
+    if (reads->read(emulator, reads->status, &status) == 0 && (status & IT_STATE) != 0) {
+        status &= ~IT_STATE;
+        reads->write(emulator, reads->status, &status);
+    }
     (void)kind;
     (void)address;
     (void)value;
