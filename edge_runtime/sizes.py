@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import SymbolTableSection
 
 from edge_runtime import api
 from edge_runtime.boards import Board
 from edge_runtime.device.build import compile_folder
 from edge_runtime.device.toolchain import Toolchain, find_toolchain
+from edge_runtime.kernels import KERNELS
 from edge_runtime.latency.footprint import STREAM, Footprint, KernelSize
 
 _LAYER = re.compile(r"\.(?:text\.model_|rodata\.)layer_(\d+)(?:_operands)?$")
@@ -50,12 +52,21 @@ class SizeSurvey:
         """Take the sizes of an exported folder's objects; compiling it again takes no time."""
         for path in compile_folder(exported.folder, self.toolchain, self._flags):
             if path.name.startswith("er_"):
-                self.kernels[path.stem], self.needs[path.stem] = _read(path, by_content=True)
+                self._see_kernels(path)
             elif path.name == "model.o":
                 self._see_model(exported, *_read(path))
         image = exported.image
         flash = image.image_flash_bytes - image.flash_bytes
         self.images.append((flash, image.image_ram_bytes - image.ram_bytes))
+
+    def _see_kernels(self, path: Path) -> None:
+        """Those that stand in one file, each with what it reaches there; or what is no kernel."""
+        beside = [each.name for each in KERNELS if Path(each.source).stem == path.stem]
+        for name in dict.fromkeys(beside):
+            entry = f".text.{name}"
+            self.kernels[name], self.needs[name] = _read(path, by_content=True, entry=entry)
+        if not beside:
+            self.kernels[path.stem], self.needs[path.stem] = _read(path, by_content=True)
 
     def _see_model(
         self, exported: api.Exported, sections: Mapping[str, int], undefined: tuple[str, ...]
@@ -143,17 +154,43 @@ def _defined(elf: ELFFile) -> Iterable[tuple[str, int]]:
             seen.add(place)
 
 
-def _read(path: Path, *, by_content: bool = False) -> tuple[dict[str, int], tuple[str, ...]]:
+def _reached(elf: ELFFile, entry: str) -> set[int]:
+    """The sections that a link keeps for the sake of one, by index."""
+    uses: defaultdict[int, set[int]] = defaultdict(set)
+    for section in elf.iter_sections():
+        if isinstance(section, RelocationSection):
+            symbols = elf.get_section(section["sh_link"])
+            assert isinstance(symbols, SymbolTableSection)
+            for relocation in section.iter_relocations():
+                target = symbols.get_symbol(relocation["r_info_sym"])["st_shndx"]
+                if isinstance(target, int):
+                    uses[section["sh_info"]].add(target)
+    found: set[int] = set()
+    waiting = [i for i, section in enumerate(elf.iter_sections()) if section.name == entry]
+    while waiting:
+        index = waiting.pop()
+        found.add(index)
+        waiting += uses[index] - found
+    return found
+
+
+def _read(
+    path: Path, *, by_content: bool = False, entry: str = ""
+) -> tuple[dict[str, int], tuple[str, ...]]:
     """Sizes of the sections that go to flash, and the functions of libraries that are called.
 
-    Sections are named by themselves, or also by what they hold.
+    Sections are named by themselves, or also by what they hold; with `entry`, only those are taken
+    that a link keeps for this one.
     """
     with path.open("rb") as file:
         elf = ELFFile(file)
         sections: dict[str, int] = {}
-        for section in elf.iter_sections():
+        kept = _reached(elf, entry) if entry else set(range(elf.num_sections()))
+        for index, section in enumerate(elf.iter_sections()):
             loaded = (
-                section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_type"] == "SHT_PROGBITS"
+                index in kept
+                and section["sh_flags"] & SH_FLAGS.SHF_ALLOC
+                and section["sh_type"] == "SHT_PROGBITS"
             )
             if loaded and not section.name.startswith(".ARM.ex"):
                 name = section.name

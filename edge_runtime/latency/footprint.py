@@ -63,14 +63,7 @@ class Footprint:
         )
         stages = sum(len(stage.nodes) for stage in plan.stages)
         layers += stages * self.kernels[STREAM].layer if stages and STREAM in self.kernels else 0
-        # Kernels in one file share functions: the largest of them has nearly all.
-        largest: dict[str, int] = {}
-        sources = {choice.kernel.name: choice.kernel.source for choice in working.values()}
-        for name in names:
-            if name in self.kernels:
-                source = sources.get(name, name)
-                largest[source] = max(largest.get(source, 0), self.kernels[name].code)
-        code = sum(largest.values()) + sum(functions.values())
+        code = sum(kernel.code for kernel in known) + sum(functions.values())
         total = self.model + code + layers + self.call * len(working)
         unknown = tuple(name for name in names if name not in self.kernels)
         return total + constant_bytes(graph, working), unknown

@@ -9,6 +9,7 @@ from __future__ import annotations
 from edge_runtime.kernels.catalog import (
     elementwise,
     linear,
+    linear_dsp,
     linear_float,
     linear_mve,
     linear_narrow,
@@ -27,6 +28,7 @@ from edge_runtime.kernels.catalog import (
 from edge_runtime.kernels.kernel import Kernel
 
 KERNELS: tuple[Kernel, ...] = (
+    *linear_dsp.KERNELS,
     *linear.KERNELS,
     *linear_mve.KERNELS,
     *linear_rv32.KERNELS,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edge_runtime.graph import DType, Op
-from edge_runtime.kernels.catalog import linear, linear_mve
+from edge_runtime.kernels.catalog import linear, linear_dsp, linear_mve
 from edge_runtime.kernels.geometry import Sliding
 from edge_runtime.kernels.kernel import Demand, Kernel, Site, declare
 from edge_runtime.kernels.loops import MOST_AT_ONCE, by_planes
@@ -38,7 +38,7 @@ def _widened(site: Site) -> Site:
 
 
 def _relative(name: str, op: type[Op]) -> Kernel:
-    kernels = (*linear.KERNELS, *linear_mve.KERNELS)
+    kernels = (*linear_dsp.KERNELS, *linear.KERNELS, *linear_mve.KERNELS)
     return next(each for each in kernels if each.name == name and each.op is op)
 
 
