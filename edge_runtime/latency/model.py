@@ -10,7 +10,7 @@ import numpy as np
 from edge_runtime.graph import Graph
 from edge_runtime.kernels import Choice, Site
 from edge_runtime.latency.regression import fit
-from edge_runtime.latency.stages import stage_calls
+from edge_runtime.latency.stages import RowCalls, stage_calls
 from edge_runtime.latency.terms import Terms, terms_of
 from edge_runtime.memory import Plan
 
@@ -74,13 +74,24 @@ class LatencyModel:
             if node.name not in choices or node.name in plan.free:
                 continue
             choice = choices[node.name]
-            site, count = calls.get(node.name, (Site.of(graph, node), 1.0))
-            cycles = self.operation(site, choice)
+            if node.name in calls:
+                cycles = self._by_rows(calls[node.name], choice)
+            else:
+                cycles = self.operation(Site.of(graph, node), choice)
             if cycles is None:
                 unknown[choice.kernel.name] = None
             else:
-                layers[node.name] = count * cycles
+                layers[node.name] = cycles
         return Estimate(sum(layers.values()) + overhead, layers, tuple(unknown))
+
+    def _by_rows(self, calls: RowCalls, choice: Choice) -> float | None:
+        """Cycles of a node of a stage: of calls amid the image, and more as padding takes more."""
+        part, whole, tall = (
+            self.operation(site, choice) for site in (calls.part, calls.whole, calls.tall)
+        )
+        if part is None or whole is None or tall is None:
+            return None
+        return calls.count * part * whole / tall
 
 
 _PARTS = 5

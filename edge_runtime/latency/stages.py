@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from edge_runtime.graph import Graph, Kind, Tensor
 from edge_runtime.kernels import Choice, Site
@@ -13,11 +13,26 @@ from edge_runtime.memory.rows import RowOp, RowTensor, run_rows
 from edge_runtime.memory.stages import CALL, MOVED
 from edge_runtime.ops import Pool2D, SlidingConv2D
 
-Calls = dict[str, tuple[Site, float]]
+
+@dataclass(frozen=True)
+class RowCalls:
+    """How a node is called row by row.
+
+    `part` is the site of one call amid the image, of which there are `count`. Calls at the top and
+    the bottom have padding to do with: `whole` is the node at once, `tall` the same amid an image.
+    """
+
+    part: Site
+    count: float
+    whole: Site
+    tall: Site
+
+
+Calls = dict[str, RowCalls]
 
 
 def stage_calls(graph: Graph, choices: Mapping[str, Choice], plan: Plan) -> tuple[Calls, float]:
-    """By node of a stage, the site of one call and how many calls there are; and what stages add.
+    """How the nodes of stages are called; and what stages add.
 
     That is the planner's own figure, in instructions, taken as cycles: of the order of a percent.
     """
@@ -33,7 +48,8 @@ def stage_calls(graph: Graph, choices: Mapping[str, Choice], plan: Plan) -> tupl
             assert window is not None
             part = _rows(site, window, stage.step)
             share = site.output.shape[1] / part.output.shape[1]
-            calls[name] = part, share
+            tall = _rows(site, window, site.output.shape[1])
+            calls[name] = RowCalls(part, share, site, tall)
             extra += CALL * found[name]
     return calls, extra
 
