@@ -56,7 +56,7 @@ static inline uint32_t loop_of(const er_pair *columns, uint32_t pairs)
 
 #define PREPARE ""
 
-#define START_TWICE                                                                                           \
+#define START_TWICE                                                                                \
     "movs r4, #0\n\t"                                                                              \
     "movs r5, #0\n\t"                                                                              \
     "movs r6, #0\n\t"                                                                              \

@@ -197,8 +197,9 @@ ER_SMALL void multiply_2x1(const block *b, const int8_t *weights, int32_t channe
     "strb " lane1 ", [r12, lr]\n\t"                                                                \
     "strb " lane2 ", [r12, lr, lsl #1]\n\t"
 
-/* Factors of both channels, for SCALE; of those of products rounded twice, the shift of b is loaded in BETWEEN. */
-#define FACTORS_TWICE                                                                             \
+/* Loads the factors of both channels for SCALE; of products that are rounded twice, those of b are
+ * loaded in between. */
+#define FACTORS_TWICE                                                                              \
     "ldrd r2, r3, [sp, #12]\n\t"                                                                   \
     "ldr r1, [r2]\n\t"                                                                             \
     "ldrsb r2, [r3]\n\t"                                                                           \
@@ -206,7 +207,7 @@ ER_SMALL void multiply_2x1(const block *b, const int8_t *weights, int32_t channe
     "lsls r1, r1, #1\n\t"                                                                          \
     "mvns r2, r2\n\t"
 
-#define BETWEEN_TWICE                                                                             \
+#define BETWEEN_TWICE                                                                              \
     "ldrd r4, r5, [sp, #12]\n\t"                                                                   \
     "ldr r6, [r4, #4]\n\t"                                                                         \
     "ldrsb r2, [r5, #1]\n\t"                                                                       \

@@ -96,10 +96,9 @@ ER_SMALL void copy_taps(const er_conv_s8 *p, const int8_t *line, int32_t left, i
     const int32_t first = er_most(-left, 0), last = er_most(w->in_w - left, first);
     const uint32_t before = (uint32_t)(first * depth), inside = (uint32_t)((last - first) * depth);
     const uint32_t run = (uint32_t)(w->kernel_w * depth);
-    const int8_t *from = line + left * depth;
     ER_ROLLED_ALWAYS
     for (uint32_t i = 0; i < run; i++) {
-        to[i] = (int8_t)(i - before < inside ? from[i] : zero);
+        to[i] = (int8_t)(i - before < inside ? line[left * depth + (int32_t)i] : zero);
     }
 }
 
