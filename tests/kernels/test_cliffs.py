@@ -12,11 +12,7 @@ from edge_runtime.bench_grid import SWEEPS, Cost, Sweep, cliffs, measure_sweeps
 @pytest.mark.parametrize(
     ("board", "known"),
     [
-        # Taps that the kernel for 3 x 3 of them does not serve.
-        (
-            "nucleo_l4r5zi",
-            ["depthwise, kernel: 3x4 beside 3x3", "depthwise, dilation: 2x2 beside 1x1"],
-        ),
+        ("nucleo_l4r5zi", []),
         ("rpi_pico", ["depthwise, channel multiplier: 2 beside 1"]),
         # Four blocks of 4 x 4 taps instead of one.
         ("mps3_an547", ["depthwise, kernel: 5x5 beside 4x4"]),

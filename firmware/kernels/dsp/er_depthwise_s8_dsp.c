@@ -84,15 +84,15 @@ ER_NEVER_INLINE void multiply_4(const job *j, int32_t channel, const int8_t *inp
 {
     const er_conv_s8 *p = j->p;
     const int8_t *weights = p->weights + channel;
-    const er_pair zeros = er_pack(p->in_zero, p->in_zero);
+    const er_pair minus_zeros = er_pack(-p->in_zero, -p->in_zero);
     int32_t sums[TOGETHER] = {first_sum(p, channel), first_sum(p, channel + 1),
                               first_sum(p, channel + 2), first_sum(p, channel + 3)};
     input += channel;
     ER_ROLLED_ALWAYS
     for (const tap *t = j->taps; t != j->end; t++) {
         const uint32_t x = er_load(input + t->input), w = er_load(weights + t->weights);
-        const int32_t even = (int32_t)er_minus(er_even(x), zeros);
-        const int32_t odd = (int32_t)er_minus(er_odd(x), zeros);
+        const int32_t even = (int32_t)er_add_even(minus_zeros, x);
+        const int32_t odd = (int32_t)er_add_odd(minus_zeros, x);
         sums[0] = __smlabb(even, (int32_t)er_even(w), sums[0]);
         sums[1] = __smlabb(odd, (int32_t)er_odd(w), sums[1]);
         sums[2] = __smlatt(even, (int32_t)er_even(w), sums[2]);

@@ -59,12 +59,6 @@ static inline int32_t er_mac(er_pair a, er_pair b, int32_t sum)
     return __smlad((int16x2_t)a, (int16x2_t)b, sum);
 }
 
-/* Both differences, modulo 2^16. */
-static inline er_pair er_minus(er_pair a, er_pair b)
-{
-    return (er_pair)__ssub16((int16x2_t)a, (int16x2_t)b);
-}
-
 /* Both sums of a pair and bytes 0 and 2, modulo 2^16. */
 static inline er_pair er_add_even(er_pair sums, uint32_t bytes)
 {

@@ -41,11 +41,6 @@ static inline int32_t __smlad(int16x2_t a, int16x2_t b, int32_t sum)
                     shim_half(a, 1) * shim_half(b, 1));
 }
 
-static inline int16x2_t __ssub16(int16x2_t a, int16x2_t b)
-{
-    return ((a - b) & 0xffff) | ((a >> 16) - (b >> 16)) << 16;
-}
-
 static inline int32_t __smlabb(int32_t a, int32_t b, int32_t sum)
 {
     return shim_add(sum, shim_half((uint32_t)a, 0) * shim_half((uint32_t)b, 0));
